@@ -1,0 +1,156 @@
+//! Options: typed descriptions of keys, and the flat map of text that holds what a user set.
+//!
+//! Keys, defaults and ways of writing values are Flink's, so that a `config.yaml` or `-D key=value` carries over.
+
+mod options;
+mod value;
+
+pub use options::*;
+pub use value::{ByteSize, ConfigValue};
+
+use crate::{Error, Result};
+use std::collections::BTreeMap;
+
+/// A typed option: its key, its default and what it is for.
+pub struct ConfigOption<T: 'static> {
+    /// Flink's key, such as `execution.checkpointing.interval`.
+    pub key: &'static str,
+    /// The default in the form that a user would write it; empty when there is none.
+    pub default: &'static str,
+    /// One sentence for the options page.
+    pub description: &'static str,
+    kind: std::marker::PhantomData<fn() -> T>,
+}
+
+impl<T> ConfigOption<T> {
+    /// An option with a default, written as a user would.
+    pub const fn new(key: &'static str, default: &'static str, description: &'static str) -> Self {
+        ConfigOption { key, default, description, kind: std::marker::PhantomData }
+    }
+}
+
+/// An option without its type, for the options page and for finding misspelt keys.
+#[derive(Clone, Copy, Debug)]
+pub struct OptionInfo {
+    /// The key.
+    pub key: &'static str,
+    /// The default as a user would write it; empty when there is none.
+    pub default: &'static str,
+    /// What the value is, such as `Duration`.
+    pub kind: &'static str,
+    /// One sentence.
+    pub description: &'static str,
+    /// Whether a text is a value of this option.
+    pub check: fn(&str) -> Result<(), String>,
+}
+
+impl<T: ConfigValue> ConfigOption<T> {
+    /// The option without its type.
+    pub const fn info(&self) -> OptionInfo {
+        OptionInfo {
+            key: self.key,
+            default: self.default,
+            kind: T::KIND,
+            description: self.description,
+            check: |text| T::parse(text).map(drop),
+        }
+    }
+}
+
+/// What a user has set: keys to text.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Configuration {
+    values: BTreeMap<String, String>,
+}
+
+impl Configuration {
+    /// Nothing set: every option has its default.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Sets `key` to `value`. A later setting replaces an earlier one.
+    pub fn set(&mut self, key: impl Into<String>, value: impl Into<String>) -> &mut Self {
+        self.values.insert(key.into(), value.into());
+        self
+    }
+
+    /// Takes over every setting of `other`.
+    pub fn merge(&mut self, other: &Configuration) -> &mut Self {
+        self.values.extend(other.values.iter().map(|(k, v)| (k.clone(), v.clone())));
+        self
+    }
+
+    /// The text set for `key`.
+    pub fn raw(&self, key: &str) -> Option<&str> {
+        self.values.get(key).map(String::as_str)
+    }
+
+    /// Every setting, in order of keys.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.values.iter().map(|(k, v)| (k.as_str(), v.as_str()))
+    }
+
+    /// The value of `option`: what was set, or else its default.
+    ///
+    /// # Errors
+    /// `Invalid` when the text set is not a value of the option's type.
+    pub fn get<T: ConfigValue>(&self, option: &ConfigOption<T>) -> Result<T> {
+        self.get_optional(option)?
+            .ok_or_else(|| Error::invalid(format!("option `{}` must be set: {}", option.key, option.description)))
+    }
+
+    /// The value of `option`, or `None` when it is neither set nor has a default.
+    ///
+    /// # Errors
+    /// `Invalid` when the text set is not a value of the option's type.
+    pub fn get_optional<T: ConfigValue>(&self, option: &ConfigOption<T>) -> Result<Option<T>> {
+        let text = match self.raw(option.key) {
+            Some(text) => text,
+            None if option.default.is_empty() => return Ok(None),
+            None => option.default,
+        };
+        T::parse(text).map(Some).map_err(|why| wrong_value(option.key, text, &why))
+    }
+
+    /// Checks every setting whose key Flott knows and returns the keys it does not know, each with the nearest
+    /// known one.
+    ///
+    /// # Errors
+    /// `Invalid` for the first value that is not of its option's type.
+    pub fn check(&self) -> Result<Vec<(String, Option<&'static str>)>> {
+        let mut unknown = Vec::new();
+        for (key, text) in self.iter() {
+            match OPTIONS.iter().find(|o| o.key == key) {
+                Some(option) => (option.check)(text).map_err(|why| wrong_value(key, text, &why))?,
+                None => unknown.push((key.to_owned(), nearest(key))),
+            }
+        }
+        Ok(unknown)
+    }
+}
+
+fn wrong_value(key: &str, text: &str, why: &str) -> Error {
+    Error::invalid(format!("option `{key}` cannot be `{text}`: {why}"))
+}
+
+/// The known key with the fewest edits from `key`, if it is near enough to be meant.
+fn nearest(key: &str) -> Option<&'static str> {
+    OPTIONS.iter().map(|o| (edits(key, o.key), o.key)).filter(|(n, k)| *n * 4 <= k.len()).min().map(|(_, k)| k)
+}
+
+fn edits(a: &str, b: &str) -> usize {
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    for (i, x) in a.bytes().enumerate() {
+        let mut diagonal = std::mem::replace(&mut row[0], i + 1);
+        for (j, y) in b.bytes().enumerate() {
+            let replaced = diagonal + usize::from(x != y);
+            diagonal = row[j + 1];
+            row[j + 1] = replaced.min(diagonal + 1).min(row[j] + 1);
+        }
+    }
+    row[b.len()]
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,44 @@
+use super::*;
+use std::time::Duration;
+
+#[test]
+fn a_set_value_wins_over_the_default() {
+    let mut c = Configuration::new();
+    assert_eq!(c.get(&CHECKPOINTING_TIMEOUT).unwrap(), Duration::from_secs(600));
+    c.set("execution.checkpointing.timeout", "90 s");
+    assert_eq!(c.get(&CHECKPOINTING_TIMEOUT).unwrap(), Duration::from_secs(90));
+}
+
+#[test]
+fn a_wrong_value_names_key_text_and_what_to_write() {
+    let mut c = Configuration::new();
+    c.set("execution.checkpointing.interval", "soon");
+    let e = c.check().unwrap_err().to_string();
+    assert!(e.contains("execution.checkpointing.interval") && e.contains("soon") && e.contains("10 s"), "{e}");
+}
+
+#[test]
+fn an_unknown_key_gets_the_nearest_known_one() {
+    let mut c = Configuration::new();
+    c.set("execution.checkpointing.intervall", "1 s").set("my.own", "x");
+    let unknown = c.check().unwrap();
+    assert_eq!(unknown[0].1, Some("execution.checkpointing.interval"));
+    assert_eq!(unknown[1].1, None);
+}
+
+#[test]
+fn every_default_is_a_value_of_its_option() {
+    for option in OPTIONS.iter().filter(|o| !o.default.is_empty()) {
+        (option.check)(option.default).unwrap_or_else(|e| panic!("{}: {e}", option.key));
+    }
+}
+
+#[test]
+fn durations_and_sizes_are_written_as_in_flink() {
+    for (text, millis) in [("500 ms", 500), ("10s", 10_000), ("2 min", 120_000), ("1 h", 3_600_000), ("3 d", 259_200_000), ("7", 7)] {
+        assert_eq!(Duration::parse(text).unwrap(), Duration::from_millis(millis), "{text}");
+    }
+    for (text, bytes) in [("20 kb", 20 << 10), ("128mb", 128 << 20), ("1g", 1 << 30), ("512", 512)] {
+        assert_eq!(ByteSize::parse(text).unwrap().0, bytes, "{text}");
+    }
+}

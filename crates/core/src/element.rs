@@ -1,0 +1,37 @@
+//! What flows on an edge.
+
+use crate::{Batch, CheckpointId, Watermark};
+use serde::{Deserialize, Serialize};
+
+/// One thing on a channel. Order within a channel is kept; across channels there is none.
+#[derive(Clone, Debug)]
+pub enum Element {
+    /// Records. A batch also says that its channel is active again after [`Element::Idle`].
+    Batch(Batch),
+    /// The channel's event time has reached this point. Also makes an idle channel active.
+    Watermark(Watermark),
+    /// The channel has no data for now and must not hold back the others' event time.
+    Idle,
+    /// Everything before belongs to the checkpoint, everything after does not.
+    Barrier(Barrier),
+    /// Nothing follows on this channel.
+    End,
+}
+
+/// The mark of a checkpoint in the stream.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Barrier {
+    /// The checkpoint it belongs to; ids of one job only grow.
+    pub checkpoint: CheckpointId,
+    /// What is taken.
+    pub kind: BarrierKind,
+}
+
+/// What a barrier asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum BarrierKind {
+    /// A checkpoint: owned by the job, incremental where the backend can.
+    Checkpoint,
+    /// A savepoint: owned by the user and complete in itself.
+    Savepoint,
+}

@@ -1,0 +1,19 @@
+//! The outside world behind one seam: clock, chance, tasks and threads.
+//!
+//! Product code asks an [`Env`] for the time, for random numbers and for somewhere to run. [`Env::real`] answers
+//! with the machine; [`Env::simulated`] answers with a virtual clock, a seed and one thread, so that the same code
+//! runs deterministically. This is the only kernel crate that may touch the real ones.
+
+#![expect(
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    reason = "this crate is the seam through which the machine is reached"
+)]
+
+mod env;
+mod panic;
+mod slot;
+
+pub use env::{Blocking, Env, Task};
+pub use panic::{CatchPanic, catch};
+pub use slot::Slot;
