@@ -14,6 +14,19 @@ pub trait AnyRows: Send {
     fn clone_rows(&self) -> Box<dyn AnyRows>;
     /// Cuts the rows in two and returns those from `at` on.
     fn split_off_rows(&mut self, at: usize) -> Box<dyn AnyRows>;
+    /// No rows of the same type, with room for `capacity`.
+    fn empty_rows(&self, capacity: usize) -> Box<dyn AnyRows>;
+    /// Moves all rows of `other` behind these.
+    ///
+    /// # Errors
+    /// `Internal` when `other` has rows of another type.
+    fn append_rows(&mut self, other: Box<dyn AnyRows>) -> Result<()>;
+    /// Moves row `i` to the end of `into[channels[i]]`, for every row. `channels` is as long as the rows, `into`
+    /// holds rows of the same type.
+    ///
+    /// # Errors
+    /// `Internal` when `into` holds rows of another type.
+    fn scatter_rows(self: Box<Self>, channels: &[u32], into: &mut [Box<dyn AnyRows>]) -> Result<()>;
     /// The Rust name of one row's type, for messages.
     fn row_type(&self) -> &'static str;
     /// Estimated bytes of memory of all rows, not counting what they point to.
@@ -23,6 +36,8 @@ pub trait AnyRows: Send {
     /// # Errors
     /// As [`crate::codec::encode`].
     fn encode_rows(&self, out: &mut Vec<u8>) -> Result<()>;
+    /// For the cast to the concrete `Vec<T>`.
+    fn as_any(&self) -> &dyn Any;
     /// For the cast to the concrete `Vec<T>`.
     fn as_any_mut(&mut self) -> &mut dyn Any;
     /// For the cast to the concrete `Vec<T>`.
@@ -39,6 +54,26 @@ impl<T: Data> AnyRows for Vec<T> {
     fn split_off_rows(&mut self, at: usize) -> Box<dyn AnyRows> {
         Box::new(self.split_off(at))
     }
+    fn empty_rows(&self, capacity: usize) -> Box<dyn AnyRows> {
+        Box::new(Vec::<T>::with_capacity(capacity))
+    }
+    fn append_rows(&mut self, other: Box<dyn AnyRows>) -> Result<()> {
+        let found = other.row_type();
+        let mut other = other.into_any().downcast::<Vec<T>>().map_err(|_| wrong_type::<T>(found))?;
+        self.append(&mut other);
+        Ok(())
+    }
+    fn scatter_rows(self: Box<Self>, channels: &[u32], into: &mut [Box<dyn AnyRows>]) -> Result<()> {
+        let mut typed = Vec::with_capacity(into.len());
+        for rows in into {
+            let found = rows.row_type();
+            typed.push(rows.as_any_mut().downcast_mut::<Vec<T>>().ok_or_else(|| wrong_type::<T>(found))?);
+        }
+        for (row, &channel) in self.into_iter().zip(channels) {
+            typed[channel as usize].push(row);
+        }
+        Ok(())
+    }
     fn row_type(&self) -> &'static str {
         std::any::type_name::<T>()
     }
@@ -47,6 +82,9 @@ impl<T: Data> AnyRows for Vec<T> {
     }
     fn encode_rows(&self, out: &mut Vec<u8>) -> Result<()> {
         crate::codec::encode(self, out)
+    }
+    fn as_any(&self) -> &dyn Any {
+        self
     }
     fn as_any_mut(&mut self) -> &mut dyn Any {
         self

@@ -1,1 +1,28 @@
-//! flott-runtime
+//! The data plane: elements in, elements out. Knows no cluster and no SQL.
+//!
+//! Follow one record:
+//!
+//! ```text
+//! source_task   drives a reader, makes watermarks
+//!   -> chain      operators in a row
+//!     -> exchange/port       routes to channels, batch by batch
+//!       -> exchange/channel    bounded, ordered, credited
+//!         -> input               next element; asks the machines `barrier` and `watermark`
+//!           -> task                the loop
+//!             -> chain ... -> sink   the writer
+//! ```
+//!
+//! Side rooms: `snapshot` (what a barrier does), `metrics`.
+
+mod chain;
+mod deploy;
+pub mod exchange;
+pub mod input;
+mod metrics;
+mod sink;
+mod snapshot;
+mod source_task;
+mod task;
+
+pub use deploy::TaskSpec;
+pub use task::run;

@@ -1,1 +1,18 @@
-//! flott-state
+//! What operators remember: typed keyed state, timers, operator state, and how all of it is written and read back.
+//!
+//! Operators keep nothing of their own across a barrier; they keep it here, and the runtime takes the snapshot
+//! without asking them. Keyed state is a hash table per key group ([`keyed::StateTable`]) with the changes since the
+//! last snapshot marked, so that a checkpoint writes only those. Files go to an object store
+//! ([`checkpoint::CheckpointStorage`]); metadata is written last.
+
+pub mod checkpoint;
+pub mod keyed;
+pub mod operator;
+pub mod snapshot;
+
+pub use keyed::{
+    AggregateFunction, AggregatingState, AnyKeyedState, KeyMap, KeySlot, KeyedState, ListState, MapState, ReducingState,
+    StateAccess, StateTtl, TimerKind, Timers, TtlUpdate, TtlVisibility, ValueState,
+};
+pub use operator::{BroadcastState, EncodedList, OperatorListState, OperatorState};
+pub use snapshot::{Blob, KeyedSnapshot, ListSnapshot, OperatorSnapshot, Redistribution, SubtaskSnapshot};

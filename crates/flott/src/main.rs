@@ -1,0 +1,7 @@
+//! The `flott` binary.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    flott::cli::verbs::main()
+}

@@ -1,0 +1,595 @@
+//! One checkpoint after the other, from trigger to completion. A pure machine: [`CheckpointCoordinator::on`] takes what
+//! has happened and says what is to be done; the job master does it.
+//!
+//! | event | phase after | commands |
+//! |---|---|---|
+//! | due, savepoint requested, final one requested | Triggering | snapshot enumerators |
+//! | enumerators' snapshots taken | Collecting | trigger all tasks |
+//! | acknowledged, some missing | Collecting | none |
+//! | acknowledged, last one | Storing | write metadata |
+//! | metadata written | (Committing) Idle | notify complete, discard what is subsumed |
+//! | declined, expired, enumerator failed, metadata failed | (Aborted) Idle | notify aborted, fail the job if over the limit |
+//! | tasks stopped (failure, cancelling) | (Aborted) Idle, but Storing goes on | none: nobody is there to be told |
+//! | acknowledgement late, twice, or of another run | as before | discard its files once that is safe |
+//!
+//! Committing and Aborted take no time of their own: the commands of the event are the phase.
+//!
+//! One checkpoint is under way at a time. Ids only grow and are never used twice. Metadata is written when every task
+//! has acknowledged and not before; only then is the checkpoint complete. A checkpoint in the phase Storing needs its
+//! tasks no longer, so it outlives their failure, and the job is not deployed again before its fate is known
+//! ([`CheckpointCoordinator::is_storing`]): what comes after must start from it, or without it.
+//!
+//! Not here: reading and writing (`job/driver.rs`), what is in the metadata (`checkpoint/metadata.rs`).
+
+use super::{CheckpointConfig, CheckpointStats, FileTable};
+use crate::job::{Place, copy_of};
+use flott_api::control::{CheckpointTimes, TaskId};
+use flott_core::{AttemptId, Barrier, BarrierKind, CheckpointId, Error, ErrorKind, OperatorId, ProcessingTime, Result};
+use flott_state::{Blob, SubtaskSnapshot};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::time::Duration;
+
+/// Most savepoints that wait for their turn.
+const SAVEPOINT_QUEUE_MAX: usize = 16;
+/// The longest that a final checkpoint waits to be tried again.
+const FINAL_RETRY_MAX: Duration = Duration::from_secs(10);
+
+/// A savepoint that somebody waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct SavepointId(pub u64);
+
+/// What has happened.
+#[derive(Debug)]
+pub enum Event {
+    /// All tasks of a run are running; it was restored from this checkpoint.
+    Started(AttemptId, Option<CheckpointId>),
+    /// The tasks are being stopped.
+    Stopped,
+    /// Time has passed.
+    Tick,
+    /// Somebody wants a savepoint.
+    SavepointRequested(SavepointId),
+    /// All tasks have ended: take the last checkpoint, which commits the last output.
+    FinalRequested,
+    /// The enumerators' snapshots, or why there are none.
+    SourcesSnapshotted(CheckpointId, Result<BTreeMap<OperatorId, Vec<u8>>>),
+    /// A task's part is durable.
+    Acknowledged(TaskId, CheckpointId, SubtaskSnapshot, CheckpointTimes),
+    /// A task cannot take part.
+    Declined(TaskId, CheckpointId, Error),
+    /// The metadata is durable.
+    MetadataWritten(CheckpointId),
+    /// The metadata could not be written, or nobody knows whether it was.
+    MetadataFailed(CheckpointId, Error),
+    /// The job is over; its checkpoints are deleted if this is set.
+    Closed {
+        /// Whether to delete them.
+        delete: bool,
+    },
+}
+
+/// What is to be done.
+#[derive(Debug)]
+pub enum Command {
+    /// Take the enumerators' snapshots and answer with [`Event::SourcesSnapshotted`], before any further split is
+    /// assigned.
+    SnapshotSources(CheckpointId),
+    /// Send the barrier to all tasks.
+    Trigger(Barrier),
+    /// Write the metadata and answer with [`Event::MetadataWritten`] or [`Event::MetadataFailed`].
+    Store(Collected),
+    /// Tell all tasks that the checkpoint is complete.
+    NotifyComplete(CheckpointId),
+    /// Tell all tasks that the checkpoint is not to be.
+    NotifyAborted(CheckpointId),
+    /// A checkpoint can be restored from, from now on.
+    Completed(CheckpointId),
+    /// Delete the metadata of these checkpoints if there is any, then these files.
+    Discard {
+        /// Whole checkpoints.
+        checkpoints: Vec<CheckpointId>,
+        /// Files of the job's folder.
+        files: Vec<String>,
+    },
+    /// Too many checkpoints have failed in a row.
+    FailJob(Error),
+    /// The last checkpoint is complete.
+    FinalDone,
+    /// A savepoint is complete, or is not to be.
+    SavepointDone(SavepointId, Outcome),
+}
+
+/// How a savepoint ended.
+#[derive(Debug)]
+pub enum Outcome {
+    /// It is complete, as this checkpoint.
+    Completed(CheckpointId),
+    /// It failed.
+    Failed(Error),
+}
+
+/// Everything that belongs to a checkpoint: what its metadata is made from.
+#[derive(Clone, Debug)]
+pub struct Collected {
+    /// Which one.
+    pub id: CheckpointId,
+    /// Checkpoint or savepoint.
+    pub kind: BarrierKind,
+    /// When it was triggered.
+    pub triggered: ProcessingTime,
+    /// What the enumerators remember.
+    pub sources: BTreeMap<OperatorId, Vec<u8>>,
+    /// What each task remembers.
+    pub tasks: BTreeMap<Place, SubtaskSnapshot>,
+}
+
+/// A completed checkpoint that is kept.
+#[derive(Clone, Debug)]
+pub struct Retained {
+    /// Which one.
+    pub id: CheckpointId,
+    /// Every file that it consists of.
+    pub files: BTreeSet<String>,
+    /// Whether the job may delete it. One that belongs to another job or to the user stays.
+    pub owned: bool,
+}
+
+/// Why a checkpoint is under way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Purpose {
+    Periodic,
+    Final,
+    Savepoint(SavepointId),
+}
+
+impl Purpose {
+    fn kind(self) -> BarrierKind {
+        match self {
+            Purpose::Periodic | Purpose::Final => BarrierKind::Checkpoint,
+            Purpose::Savepoint(_) => BarrierKind::Savepoint,
+        }
+    }
+}
+
+/// Why a checkpoint is aborted.
+enum Cause {
+    Declined(TaskId, Error),
+    Expired,
+    SourcesFailed(Error),
+    StoreFailed(Error),
+    TasksStopped,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Phase {
+    Idle,
+    Triggering,
+    Collecting,
+    Storing,
+}
+
+/// The checkpoint under way.
+struct Pending {
+    purpose: Purpose,
+    deadline: ProcessingTime,
+    collected: Collected,
+    files: BTreeSet<String>,
+}
+
+/// The checkpoint coordinator of a job.
+pub struct CheckpointCoordinator {
+    config: CheckpointConfig,
+    tasks: BTreeSet<Place>,
+    /// The run whose tasks are running, if they are.
+    running: Option<AttemptId>,
+    next_id: CheckpointId,
+    phase: Phase,
+    pending: Option<Pending>,
+    next_due: Option<ProcessingTime>,
+    /// When the last checkpoint of all is tried, once it is wanted.
+    final_due: Option<ProcessingTime>,
+    savepoints: VecDeque<SavepointId>,
+    failures_in_row: u32,
+    /// Oldest first; the newest is the one to restore from.
+    retained: VecDeque<Retained>,
+    files: FileTable,
+    stats: CheckpointStats,
+    /// The job is over; whether checkpoints go with it.
+    closed: Option<bool>,
+}
+
+impl CheckpointCoordinator {
+    /// A coordinator for these tasks. `retained` are the checkpoints that are already there, oldest first; `next_id`
+    /// is larger than every id that was ever used.
+    pub fn new(
+        config: CheckpointConfig,
+        tasks: impl IntoIterator<Item = Place>,
+        retained: Vec<Retained>,
+        next_id: CheckpointId,
+    ) -> Self {
+        let mut files = FileTable::default();
+        for checkpoint in &retained {
+            if checkpoint.owned {
+                checkpoint.files.iter().for_each(|path| drop(files.mention(path, checkpoint.id)));
+            } else {
+                files.keep_for_ever(checkpoint.files.iter().cloned());
+            }
+        }
+        let used = retained.iter().map(|r| r.id.0).max().unwrap_or(0);
+        CheckpointCoordinator {
+            config,
+            tasks: tasks.into_iter().collect(),
+            running: None,
+            next_id: CheckpointId(next_id.0.max(used + 1)),
+            phase: Phase::Idle,
+            pending: None,
+            next_due: None,
+            final_due: None,
+            savepoints: VecDeque::new(),
+            failures_in_row: 0,
+            retained: retained.into(),
+            files,
+            stats: CheckpointStats::default(),
+            closed: None,
+        }
+    }
+
+    /// Takes an event and says what is to be done about it, in this order.
+    pub fn on(&mut self, event: Event, now: ProcessingTime) -> Vec<Command> {
+        let mut out = Vec::new();
+        match event {
+            Event::Started(attempt, restored) => self.started(attempt, restored, now),
+            Event::Stopped => self.stopped(now, &mut out),
+            Event::Tick => self.expire(now, &mut out),
+            Event::SavepointRequested(savepoint) => self.savepoint_requested(savepoint, &mut out),
+            Event::FinalRequested => self.final_due = Some(now),
+            Event::SourcesSnapshotted(id, result) => self.sources_snapshotted(id, result, now, &mut out),
+            Event::Acknowledged(task, id, snapshot, times) => self.acknowledged(task, id, snapshot, times, now, &mut out),
+            Event::Declined(task, id, error) => self.declined(task, id, error, now, &mut out),
+            Event::MetadataWritten(id) if self.is_storing_checkpoint(id) => self.complete(now, &mut out),
+            Event::MetadataFailed(id, error) if self.is_storing_checkpoint(id) => {
+                self.abort(Cause::StoreFailed(error), now, &mut out);
+            }
+            // Of a checkpoint that is long over.
+            Event::MetadataWritten(_) | Event::MetadataFailed(..) => {}
+            Event::Closed { delete } => self.close(delete, now, &mut out),
+        }
+        self.finish_closing(&mut out);
+        self.begin_if_due(now, &mut out);
+        out
+    }
+
+    /// When [`Event::Tick`] is due next.
+    pub fn next_wakeup(&self) -> Option<ProcessingTime> {
+        match self.phase {
+            Phase::Idle if self.running.is_none() => None,
+            Phase::Idle => self.final_due.or(self.next_due),
+            Phase::Triggering | Phase::Collecting => self.pending.as_ref().map(|p| p.deadline),
+            // The driver limits how long writing takes and always answers.
+            Phase::Storing => None,
+        }
+    }
+
+    /// Whether the fate of a checkpoint is in the hands of the storage: nothing may be deployed until it is known.
+    pub fn is_storing(&self) -> bool {
+        self.phase == Phase::Storing
+    }
+
+    /// The checkpoint to restore from.
+    pub fn latest(&self) -> Option<CheckpointId> {
+        self.retained.back().map(|r| r.id)
+    }
+
+    /// Completed checkpoints that are kept, oldest first.
+    pub fn retained(&self) -> impl Iterator<Item = &Retained> {
+        self.retained.iter()
+    }
+
+    /// The statistics.
+    pub fn stats(&self) -> &CheckpointStats {
+        &self.stats
+    }
+
+    fn started(&mut self, attempt: AttemptId, restored: Option<CheckpointId>, now: ProcessingTime) {
+        self.running = Some(attempt);
+        self.next_due = self.config.interval.map(|interval| now.plus(interval));
+        self.final_due = None;
+        if let Some(id) = restored {
+            self.stats.restored(id, now);
+        }
+    }
+
+    fn stopped(&mut self, now: ProcessingTime, out: &mut Vec<Command>) {
+        self.running = None;
+        self.next_due = None;
+        self.final_due = None;
+        match self.phase {
+            Phase::Idle | Phase::Storing => {}
+            Phase::Triggering | Phase::Collecting => self.abort(Cause::TasksStopped, now, out),
+        }
+        for savepoint in std::mem::take(&mut self.savepoints) {
+            let error = Error::unavailable("the job stopped before the savepoint was taken; ask again when it runs");
+            out.push(Command::SavepointDone(savepoint, Outcome::Failed(error)));
+        }
+    }
+
+    fn expire(&mut self, now: ProcessingTime, out: &mut Vec<Command>) {
+        let expired = match self.phase {
+            Phase::Triggering | Phase::Collecting => self.pending.as_ref().is_some_and(|p| p.deadline <= now),
+            Phase::Idle | Phase::Storing => false,
+        };
+        if expired {
+            self.abort(Cause::Expired, now, out);
+        }
+    }
+
+    fn savepoint_requested(&mut self, savepoint: SavepointId, out: &mut Vec<Command>) {
+        let refused = if self.running.is_none() {
+            Some(Error::unavailable("a savepoint needs all tasks running; ask again when they are"))
+        } else if self.savepoints.len() >= SAVEPOINT_QUEUE_MAX {
+            Some(Error::limit(format!("{SAVEPOINT_QUEUE_MAX} savepoints wait already; ask again when one is done")))
+        } else {
+            None
+        };
+        match refused {
+            Some(error) => out.push(Command::SavepointDone(savepoint, Outcome::Failed(error))),
+            None => self.savepoints.push_back(savepoint),
+        }
+    }
+
+    /// Begins a checkpoint if one is wanted and nothing is in its way.
+    fn begin_if_due(&mut self, now: ProcessingTime, out: &mut Vec<Command>) {
+        if self.phase != Phase::Idle || self.running.is_none() || self.closed.is_some() {
+            return;
+        }
+        let is_due = |time: Option<ProcessingTime>| time.is_some_and(|time| time <= now);
+        let purpose = if let Some(savepoint) = self.savepoints.pop_front() {
+            Purpose::Savepoint(savepoint)
+        } else if is_due(self.final_due) {
+            Purpose::Final
+        } else if self.final_due.is_none() && is_due(self.next_due) {
+            Purpose::Periodic
+        } else {
+            return;
+        };
+        let id = self.next_id;
+        self.next_id = CheckpointId(id.0 + 1);
+        self.phase = Phase::Triggering;
+        let kind = purpose.kind();
+        self.pending = Some(Pending {
+            purpose,
+            deadline: now.plus(self.config.timeout),
+            collected: Collected { id, kind, triggered: now, sources: BTreeMap::new(), tasks: BTreeMap::new() },
+            files: BTreeSet::new(),
+        });
+        self.next_due = self.config.interval.map(|interval| now.plus(interval));
+        self.stats.begun(id, kind == BarrierKind::Savepoint, now, self.tasks.len());
+        out.push(Command::SnapshotSources(id));
+    }
+
+    fn sources_snapshotted(
+        &mut self,
+        id: CheckpointId,
+        result: Result<BTreeMap<OperatorId, Vec<u8>>>,
+        now: ProcessingTime,
+        out: &mut Vec<Command>,
+    ) {
+        let Some(pending) = self.pending.as_mut().filter(|p| p.collected.id == id && self.phase == Phase::Triggering) else {
+            return;
+        };
+        match result {
+            Ok(sources) => {
+                let bytes = sources.values().map(|s| s.len() as u64).sum::<u64>();
+                if let Some(record) = self.stats.current() {
+                    record.state_size_bytes = bytes;
+                    record.checkpointed_size_bytes = bytes;
+                }
+                pending.collected.sources = sources;
+                out.push(Command::Trigger(Barrier { checkpoint: id, kind: pending.collected.kind }));
+                self.phase = Phase::Collecting;
+                self.store_if_complete(out);
+            }
+            Err(error) => self.abort(Cause::SourcesFailed(error), now, out),
+        }
+    }
+
+    fn acknowledged(
+        &mut self,
+        task: TaskId,
+        id: CheckpointId,
+        snapshot: SubtaskSnapshot,
+        times: CheckpointTimes,
+        now: ProcessingTime,
+        out: &mut Vec<Command>,
+    ) {
+        // An id that was never given out cannot have a file of a later snapshot in it.
+        let mention = id.min(CheckpointId(self.next_id.0 - 1));
+        let mut written_bytes = 0;
+        for blob in snapshot.operators.iter().flat_map(|(_, operator)| operator.blobs()) {
+            match blob {
+                Blob::Inline(bytes) => written_bytes += bytes.len() as u64,
+                Blob::File { path, len, .. } => {
+                    if self.files.mention(path, mention) {
+                        written_bytes += len;
+                    }
+                }
+            }
+        }
+        let place = (task.vertex, task.subtask);
+        let is_awaited = self.running == Some(task.attempt) && self.tasks.contains(&place) && self.phase == Phase::Collecting;
+        let pending = self.pending.as_mut().filter(|p| is_awaited && p.collected.id == id);
+        let Some(pending) = pending.filter(|p| !p.collected.tasks.contains_key(&place)) else {
+            // Late, twice, or of another run. Its files go as soon as they cannot be part of anything.
+            self.discard_unreferenced(Vec::new(), out);
+            return;
+        };
+        if let Some(record) = self.stats.current() {
+            record.acknowledged_count += 1;
+            record.latest_ack_timestamp = Some(now);
+            record.state_size_bytes += snapshot.byte_count();
+            record.checkpointed_size_bytes += written_bytes;
+            record.alignment_max = record.alignment_max.max(times.alignment);
+            record.sync_max = record.sync_max.max(times.sync);
+            record.async_max = record.async_max.max(times.asynchronous);
+        }
+        pending.files.extend(paths(&snapshot).map(str::to_owned));
+        pending.collected.tasks.insert(place, snapshot);
+        self.store_if_complete(out);
+    }
+
+    fn store_if_complete(&mut self, out: &mut Vec<Command>) {
+        let Some(pending) = self.pending.as_ref().filter(|p| p.collected.tasks.len() == self.tasks.len()) else { return };
+        self.phase = Phase::Storing;
+        out.push(Command::Store(pending.collected.clone()));
+    }
+
+    fn declined(&mut self, task: TaskId, id: CheckpointId, error: Error, now: ProcessingTime, out: &mut Vec<Command>) {
+        let is_pending = self.pending.as_ref().is_some_and(|p| p.collected.id == id);
+        if is_pending && self.phase == Phase::Collecting && self.running == Some(task.attempt) {
+            self.abort(Cause::Declined(task, error), now, out);
+        }
+    }
+
+    fn is_storing_checkpoint(&self, id: CheckpointId) -> bool {
+        self.is_storing() && self.pending.as_ref().is_some_and(|p| p.collected.id == id)
+    }
+
+    /// The metadata is durable: the checkpoint counts.
+    fn complete(&mut self, now: ProcessingTime, out: &mut Vec<Command>) {
+        let Some(pending) = self.pending.take() else { return };
+        let id = pending.collected.id;
+        self.phase = Phase::Idle;
+        self.failures_in_row = 0;
+        self.stats.completed(now);
+        self.pause_from(now);
+        match pending.purpose {
+            Purpose::Savepoint(savepoint) => {
+                // It is the user's. As in Flink, output is committed by checkpoints only, so no task is told.
+                self.files.keep_for_ever(pending.files);
+                out.push(Command::SavepointDone(savepoint, Outcome::Completed(id)));
+            }
+            Purpose::Periodic | Purpose::Final => {
+                self.retained.push_back(Retained { id, files: pending.files, owned: true });
+                out.push(Command::Completed(id));
+                if self.running.is_some() {
+                    out.push(Command::NotifyComplete(id));
+                }
+                let subsumed = self.take_subsumed();
+                self.discard_unreferenced(subsumed, out);
+                if pending.purpose == Purpose::Final && self.running.is_some() {
+                    self.final_due = None;
+                    self.next_due = None;
+                    out.push(Command::FinalDone);
+                }
+            }
+        }
+    }
+
+    fn take_subsumed(&mut self) -> Vec<CheckpointId> {
+        let beyond = self.retained.len().saturating_sub(self.config.retained_max);
+        self.retained.drain(..beyond).filter(|r| r.owned).map(|r| r.id).collect()
+    }
+
+    /// Discards these checkpoints and every file that nothing can need any more.
+    fn discard_unreferenced(&mut self, checkpoints: Vec<CheckpointId>, out: &mut Vec<Command>) {
+        let Some(newest) = self.latest() else { return };
+        let (retained, pending) = (&self.retained, &self.pending);
+        let is_kept = |path: &str| {
+            retained.iter().any(|r| r.files.contains(path)) || pending.as_ref().is_some_and(|p| p.files.contains(path))
+        };
+        let files = self.files.take_deletable(newest, is_kept);
+        if !checkpoints.is_empty() || !files.is_empty() {
+            out.push(Command::Discard { checkpoints, files });
+        }
+    }
+
+    fn abort(&mut self, cause: Cause, now: ProcessingTime, out: &mut Vec<Command>) {
+        let Some(pending) = self.pending.take() else { return };
+        let (id, phase) = (pending.collected.id, std::mem::replace(&mut self.phase, Phase::Idle));
+        let is_savepoint = pending.collected.kind == BarrierKind::Savepoint;
+        let (error, counts) = match cause {
+            Cause::Declined(task, error) => (copy_of(&error).in_context(task.to_string()), true),
+            Cause::Expired => (self.expired(&pending), !is_savepoint),
+            Cause::SourcesFailed(error) | Cause::StoreFailed(error) => (error, !is_savepoint),
+            Cause::TasksStopped => (Error::unavailable("the job's tasks were stopped"), false),
+        };
+        self.stats.failed(now, error.to_string());
+        self.pause_from(now);
+        if phase == Phase::Collecting && self.running.is_some() || phase == Phase::Storing && self.running.is_some() {
+            out.push(Command::NotifyAborted(id));
+        }
+        if phase == Phase::Storing {
+            // Nobody may restore from it, should the metadata have been written after all.
+            out.push(Command::Discard { checkpoints: vec![id], files: Vec::new() });
+        }
+        match pending.purpose {
+            Purpose::Savepoint(savepoint) => out.push(Command::SavepointDone(savepoint, Outcome::Failed(copy_of(&error)))),
+            Purpose::Final => {
+                let again = self.config.interval.unwrap_or(FINAL_RETRY_MAX).min(FINAL_RETRY_MAX).max(self.config.min_pause);
+                self.final_due = self.final_due.map(|_| now.plus(again));
+            }
+            Purpose::Periodic => {}
+        }
+        if counts {
+            self.count_failure(id, &error, out);
+        }
+    }
+
+    fn expired(&self, pending: &Pending) -> Error {
+        let missing: Vec<String> = self
+            .tasks
+            .iter()
+            .filter(|place| !pending.collected.tasks.contains_key(place))
+            .map(|(vertex, subtask)| format!("vertex {vertex} subtask {subtask}"))
+            .take(3)
+            .collect();
+        let count = self.tasks.len() - pending.collected.tasks.len();
+        Error::unavailable(format!(
+            "it expired after {:?} without the acknowledgements of {count} of {} tasks (among them {}); look for backpressure, \
+             or raise `execution.checkpointing.timeout`",
+            self.config.timeout,
+            self.tasks.len(),
+            missing.join(", ")
+        ))
+    }
+
+    fn count_failure(&mut self, id: CheckpointId, error: &Error, out: &mut Vec<Command>) {
+        self.failures_in_row += 1;
+        if self.failures_in_row > self.config.tolerable_failures && self.running.is_some() {
+            self.failures_in_row = 0;
+            let message = format!(
+                "exceeded the tolerable number of failed checkpoints in a row \
+                 (`execution.checkpointing.tolerable-failed-checkpoints` = {}); checkpoint {id} failed: {error}",
+                self.config.tolerable_failures
+            );
+            out.push(Command::FailJob(Error::new(error.kind(), message)));
+        }
+    }
+
+    /// The next periodic checkpoint keeps its distance from the end of this one.
+    fn pause_from(&mut self, now: ProcessingTime) {
+        let earliest = now.plus(self.config.min_pause);
+        self.next_due = self.next_due.map(|due| due.max(earliest));
+    }
+
+    fn close(&mut self, delete: bool, now: ProcessingTime, out: &mut Vec<Command>) {
+        self.stopped(now, out);
+        self.closed = Some(delete);
+    }
+
+    /// Deletes what is to go with the job, once nothing is being written any more.
+    fn finish_closing(&mut self, out: &mut Vec<Command>) {
+        if self.closed == Some(true) && self.phase == Phase::Idle {
+            self.closed = Some(false);
+            let checkpoints = self.retained.drain(..).filter(|r| r.owned).map(|r| r.id).collect();
+            out.push(Command::Discard { checkpoints, files: self.files.take_all() });
+        }
+    }
+}
+
+fn paths(snapshot: &SubtaskSnapshot) -> impl Iterator<Item = &str> {
+    snapshot.operators.iter().flat_map(|(_, operator)| operator.blobs()).filter_map(Blob::path)
+}
+
+#[cfg(test)]
+mod tests;

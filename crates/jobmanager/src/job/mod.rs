@@ -1,0 +1,24 @@
+//! One job: its description, the machines that decide about it, and the driver that runs them.
+
+mod description;
+mod driver;
+mod error;
+mod exceptions;
+mod gateway;
+mod handle;
+mod machine;
+mod master;
+mod metrics;
+mod restore;
+mod status;
+
+pub use description::{CANCELLATION_TIMEOUT, JobDescription, OperatorDescription, Place, VertexDescription};
+pub use driver::{JobSetup, Prepared, prepare};
+pub(crate) use error::copy_of;
+pub use exceptions::{ExceptionEntry, ExceptionHistory, RootException};
+pub use gateway::{Deployment, TaskDeployment, TaskGateway};
+pub use handle::{JobHandle, JobResult, JobView};
+pub use machine::{JobCommand, JobEvent, JobMachine, TaskSignal};
+pub use master::{Action, JobMaster, MasterEvent};
+pub use restore::{RestoreFrom, Restored};
+pub use status::{JobStatus, TaskStatus};

@@ -1,0 +1,193 @@
+//! Where a job starts from: a checkpoint is found, compared with the job and read as far as the job master needs it,
+//! all before anything runs.
+
+use super::description::JobDescription;
+use crate::checkpoint::Retained;
+use flott_core::config::{IGNORE_UNCLAIMED_STATE, RECOVERY_PATH};
+use flott_core::{CheckpointId, Configuration, OperatorId, Result};
+use flott_state::checkpoint::{
+    CheckpointMetadata, CheckpointStorage, JobCheckpoints, JobOperator, RestoreReport, SubtaskRestore, compare, redistribute,
+};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// What a job starts from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RestoreFrom {
+    /// Nothing: empty state.
+    Nothing,
+    /// The newest complete checkpoint of the job of this name, which goes on under its old id; nothing if there is
+    /// none.
+    Latest,
+    /// The checkpoint at this path. It is only read: it stays whatever happens to the job (Flink's `NO_CLAIM`).
+    Path(String),
+}
+
+impl RestoreFrom {
+    /// What `config` asks for: `execution.state-recovery.path`.
+    ///
+    /// # Errors
+    /// `Invalid` never as of now; the option is a text.
+    pub fn from_config(config: &Configuration) -> Result<Self> {
+        Ok(match config.get_optional(&RECOVERY_PATH)? {
+            None => RestoreFrom::Nothing,
+            Some(text) if text.eq_ignore_ascii_case("latest") => RestoreFrom::Latest,
+            Some(path) => RestoreFrom::Path(path),
+        })
+    }
+}
+
+/// A checkpoint that a run of the job can start from.
+#[derive(Clone)]
+pub struct Restored {
+    /// What it consists of.
+    pub metadata: Arc<CheckpointMetadata>,
+    /// Where its files are.
+    pub files: JobCheckpoints,
+    /// What the enumerators remembered.
+    pub coordinators: Arc<BTreeMap<OperatorId, Vec<u8>>>,
+}
+
+impl Restored {
+    /// What each task of the job takes over: by vertex position, subtask and operator.
+    ///
+    /// # Errors
+    /// `Invalid` when the state cannot be dealt out at the job's parallelism.
+    pub fn deal_out(&self, job: &JobDescription) -> Result<Vec<Vec<BTreeMap<OperatorId, SubtaskRestore>>>> {
+        job.vertices
+            .iter()
+            .map(|vertex| {
+                let mut subtasks = vec![BTreeMap::new(); vertex.parallelism as usize];
+                for operator in &vertex.operators {
+                    let Some(metadata) = self.metadata.operator(operator.id) else { continue };
+                    let parts = redistribute(metadata, vertex.max_parallelism, vertex.parallelism)?;
+                    for (subtask, part) in subtasks.iter_mut().zip(parts) {
+                        subtask.insert(operator.id, part);
+                    }
+                }
+                Ok(subtasks)
+            })
+            .collect()
+    }
+}
+
+/// What is known before a job starts.
+pub(super) struct Start {
+    /// The job, under the id and with the numbers of key groups that the checkpoint decides.
+    pub job: JobDescription,
+    pub checkpoints: JobCheckpoints,
+    pub restored: Option<Restored>,
+    pub retained: Vec<Retained>,
+    pub next_id: CheckpointId,
+    pub report: Option<RestoreReport>,
+}
+
+/// Finds the checkpoint, compares it with the job and tidies the job's checkpoint folder.
+pub(super) async fn find_start(mut job: JobDescription, storage: &CheckpointStorage, from: &RestoreFrom) -> Result<Start> {
+    let (metadata, files, is_own) = match from {
+        RestoreFrom::Nothing => return start_from_nothing(job, storage).await,
+        RestoreFrom::Latest => match storage.find_latest(&job.name).await? {
+            None => {
+                tracing::info!("`{}` has no checkpoint of job `{}`; it starts from nothing", storage.location(), job.name);
+                return start_from_nothing(job, storage).await;
+            }
+            Some((id, metadata)) => {
+                job.id = id;
+                (metadata, storage.job(id), true)
+            }
+        },
+        RestoreFrom::Path(path) => {
+            let (files, metadata) = storage.load_path(path).await?;
+            (metadata, files, false)
+        }
+    };
+    adopt_max_parallelism(&mut job, &metadata);
+    let report = compare(&metadata, &job_operators(&job), job.config.get(&IGNORE_UNCLAIMED_STATE)?)?;
+    tracing::info!("job `{}` goes on from checkpoint `{}`:\n{report}", job.name, files.location(metadata.checkpoint));
+    let coordinators = read_coordinators(&metadata, &files).await?;
+    let checkpoints = storage.job(job.id);
+    let (retained, newest) = if is_own {
+        keep_and_sweep(&job, &checkpoints, &metadata).await?
+    } else {
+        let foreign = Retained { id: metadata.checkpoint, files: metadata.referenced_files(), owned: false };
+        (vec![foreign], newest_of(&checkpoints).await?)
+    };
+    let next_id = CheckpointId(metadata.checkpoint.max(newest).0 + 1);
+    let restored = Restored { metadata: Arc::new(metadata), files, coordinators: Arc::new(coordinators) };
+    Ok(Start { job, checkpoints, restored: Some(restored), retained, next_id, report: Some(report) })
+}
+
+async fn start_from_nothing(job: JobDescription, storage: &CheckpointStorage) -> Result<Start> {
+    let checkpoints = storage.job(job.id);
+    let next_id = CheckpointId(newest_of(&checkpoints).await?.0 + 1);
+    Ok(Start { job, checkpoints, restored: None, retained: Vec::new(), next_id, report: None })
+}
+
+/// The newest checkpoint in the job's folder, readable or not: 0 if there is none.
+async fn newest_of(checkpoints: &JobCheckpoints) -> Result<CheckpointId> {
+    Ok(checkpoints.list().await?.first().copied().unwrap_or(CheckpointId(0)))
+}
+
+/// The checkpoints that the job keeps, oldest first, up to the one it is restored from; all else in its folder is
+/// deleted.
+async fn keep_and_sweep(
+    job: &JobDescription,
+    checkpoints: &JobCheckpoints,
+    restored: &CheckpointMetadata,
+) -> Result<(Vec<Retained>, CheckpointId)> {
+    let ids = checkpoints.list().await?;
+    let newest = ids.first().copied().unwrap_or(restored.checkpoint);
+    let mut kept = vec![restored.clone()];
+    for id in ids.into_iter().filter(|id| *id < restored.checkpoint) {
+        if kept.len() >= job.checkpoints.retained_max {
+            break;
+        }
+        match checkpoints.load(id).await {
+            Ok(metadata) => kept.push(metadata),
+            Err(error) => tracing::warn!("an older checkpoint is not kept: {error}"),
+        }
+    }
+    kept.reverse();
+    match checkpoints.sweep(&kept).await {
+        Ok(0) => {}
+        Ok(count) => tracing::info!("{count} files of unfinished or older checkpoints were deleted"),
+        // They take up room and do no harm.
+        Err(error) => tracing::warn!("files of unfinished or older checkpoints could not be deleted: {error}"),
+    }
+    let retained = kept.iter().map(|m| Retained { id: m.checkpoint, files: m.referenced_files(), owned: true }).collect();
+    Ok((retained, newest))
+}
+
+/// A number of key groups that the user has not set is the one that the checkpoint has.
+fn adopt_max_parallelism(job: &mut JobDescription, metadata: &CheckpointMetadata) {
+    for vertex in job.vertices.iter_mut().filter(|v| !v.is_max_parallelism_set) {
+        let found = vertex.operators.iter().find_map(|operator| metadata.operator(operator.id));
+        if let Some(found) = found {
+            vertex.max_parallelism = found.max_parallelism;
+        }
+    }
+}
+
+fn job_operators(job: &JobDescription) -> Vec<JobOperator> {
+    job.vertices
+        .iter()
+        .flat_map(|vertex| {
+            vertex.operators.iter().map(|operator| JobOperator {
+                id: operator.id,
+                uid: operator.uid.clone(),
+                name: operator.name.to_string(),
+                max_parallelism: vertex.max_parallelism,
+            })
+        })
+        .collect()
+}
+
+async fn read_coordinators(metadata: &CheckpointMetadata, files: &JobCheckpoints) -> Result<BTreeMap<OperatorId, Vec<u8>>> {
+    let mut coordinators = BTreeMap::new();
+    for operator in &metadata.operators {
+        if let Some(blob) = &operator.coordinator {
+            coordinators.insert(operator.id, files.read_blob(blob).await?.to_vec());
+        }
+    }
+    Ok(coordinators)
+}

@@ -1,0 +1,44 @@
+//! What a task is made from: everything a TaskManager hands to a slot.
+
+use crate::exchange::Port;
+use crate::input::Input;
+use flott_api::RuntimeMode;
+use flott_api::control::{TaskCommand, TaskEvent, TaskId};
+use flott_api::metrics::MetricRegistry;
+use flott_core::{Configuration, JobId};
+use flott_env::Env;
+use flott_graph::JobGraph;
+use flott_state::checkpoint::{JobCheckpoints, SubtaskRestore};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use tokio::sync::mpsc;
+
+/// A task, ready to be run by a slot.
+pub struct TaskSpec {
+    /// Which task.
+    pub id: TaskId,
+    /// The job that it is part of.
+    pub job: JobId,
+    /// The job's graph.
+    pub graph: Arc<JobGraph>,
+    /// Channels from other tasks; none for a source.
+    pub input: Option<Input>,
+    /// Channels to other tasks, by the edge's index in the job graph.
+    pub ports: BTreeMap<usize, Port>,
+    /// What each operator of the chain gets back from a checkpoint, in the chain's order; empty for a fresh start.
+    pub restore: Vec<SubtaskRestore>,
+    /// From the job master.
+    pub commands: mpsc::Receiver<TaskCommand>,
+    /// To the job master.
+    pub events: mpsc::Sender<(TaskId, TaskEvent)>,
+    /// Where snapshots are written.
+    pub checkpoints: JobCheckpoints,
+    /// The world.
+    pub env: Env,
+    /// Streaming or batch.
+    pub mode: RuntimeMode,
+    /// What the user has set.
+    pub config: Arc<Configuration>,
+    /// Where the task's metrics are registered.
+    pub metrics: MetricRegistry,
+}

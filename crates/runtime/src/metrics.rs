@@ -1,0 +1,80 @@
+//! What a task measures of itself, by Flink's names.
+
+use flott_api::TaskInfo;
+use flott_api::metrics::{Gauge, Labels, MetricRegistry, OperatorMetrics};
+use std::time::Duration;
+
+/// How often shares of time are brought up to date.
+const PERIOD: Duration = Duration::from_secs(1);
+
+/// The labels of an operator's metrics.
+pub(crate) fn operator_metrics(registry: &MetricRegistry, info: &TaskInfo, task_name: &str) -> OperatorMetrics {
+    OperatorMetrics::new(registry, labels(info, task_name, true))
+}
+
+fn labels(info: &TaskInfo, task_name: &str, operator: bool) -> Labels {
+    let mut labels = vec![
+        ("job_name", info.job_name.to_string()),
+        ("task_name", task_name.to_owned()),
+        ("subtask_index", info.subtask.to_string()),
+    ];
+    if operator {
+        labels.push(("operator_name", info.operator_name.to_string()));
+    }
+    labels.into()
+}
+
+/// How a task spends its time, and how far its event time is.
+pub(crate) struct TaskMetrics {
+    busy: Gauge,
+    idle: Gauge,
+    backpressured: Gauge,
+    pub(crate) watermark: Gauge,
+    pub(crate) state_bytes: Gauge,
+    pub(crate) state_entries: Gauge,
+    period_start: Duration,
+    busy_time: Duration,
+    backpressured_time: Duration,
+}
+
+impl TaskMetrics {
+    pub(crate) fn new(registry: &MetricRegistry, info: &TaskInfo, task_name: &str, now: Duration) -> Self {
+        let labels = labels(info, task_name, false);
+        TaskMetrics {
+            busy: registry.gauge("busyTimeMsPerSecond", &labels),
+            idle: registry.gauge("idleTimeMsPerSecond", &labels),
+            backpressured: registry.gauge("backPressuredTimeMsPerSecond", &labels),
+            watermark: registry.gauge("currentInputWatermark", &labels),
+            state_bytes: registry.gauge("stateSizeBytes", &labels),
+            state_entries: registry.gauge("stateEntries", &labels),
+            period_start: now,
+            busy_time: Duration::ZERO,
+            backpressured_time: Duration::ZERO,
+        }
+    }
+
+    pub(crate) fn worked(&mut self, time: Duration) {
+        self.busy_time += time;
+    }
+
+    pub(crate) fn held_back(&mut self, time: Duration) {
+        self.backpressured_time += time;
+    }
+
+    /// Whether a period is over, in which case the gauges now show it.
+    pub(crate) fn roll(&mut self, now: Duration) -> bool {
+        let period = now.saturating_sub(self.period_start);
+        if period < PERIOD {
+            return false;
+        }
+        let per_second = |time: Duration| (time.as_secs_f64() / period.as_secs_f64() * 1000.0).round() as i64;
+        let (busy, backpressured) = (per_second(self.busy_time), per_second(self.backpressured_time));
+        self.busy.set(busy);
+        self.backpressured.set(backpressured);
+        self.idle.set((1000 - busy - backpressured).max(0));
+        self.period_start = now;
+        self.busy_time = Duration::ZERO;
+        self.backpressured_time = Duration::ZERO;
+        true
+    }
+}

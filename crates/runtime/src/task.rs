@@ -1,0 +1,467 @@
+//! The loop of a task: commands, time, input, in that order, one at a time.
+
+mod build;
+
+use crate::chain::Chain;
+use crate::deploy::TaskSpec;
+use crate::input::{Input, InputEvent};
+use crate::metrics::TaskMetrics;
+use crate::snapshot::{self, SnapshotWriter, since};
+use crate::source_task::SourceTask;
+use crate::chain::Exit;
+use flott_api::control::{CheckpointTimes, TaskCommand, TaskEvent, TaskId};
+use flott_api::{Progress, Readiness, RuntimeMode};
+use flott_core::{Barrier, CheckpointId, Element, Error, ProcessingTime, Result, Watermark};
+use flott_env::{CatchPanic, Env};
+use std::pin::Pin;
+use std::rc::Rc;
+use std::cell::Cell;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+use tokio::sync::mpsc;
+
+/// After so many batches a task lets the others of its slot have a turn, even if it could go on.
+const TURN_EVENTS: u32 = 8;
+/// Rows that are not a full batch go out after this long, even while input keeps coming.
+const LINGER: Duration = Duration::from_millis(2);
+
+/// Runs a task to its end and reports how it ended. Ends when the job master releases or cancels it or has gone.
+pub async fn run(spec: TaskSpec) {
+    let (id, events) = (spec.id, spec.events.clone());
+    let place = format!(
+        "subtask {} of {}",
+        spec.id.subtask.0 + 1,
+        spec.graph.vertices.get(spec.id.vertex.0 as usize).map_or(0, |v| v.parallelism)
+    );
+    let running = Rc::new(Running::default());
+    let task = CatchPanic::new(Task::run(spec, running.clone()));
+    let event = match task.await {
+        Ok(()) => TaskEvent::Gone,
+        Err(error) => {
+            let error = running.locate(error).in_context(place);
+            tracing::warn!(task = %id, "task failed: {error}");
+            TaskEvent::Failed(error)
+        }
+    };
+    // A job master that is gone needs no report.
+    let _ = events.send((id, event)).await;
+}
+
+/// Which operator's code runs, kept outside of the task so that a panic can be told where it happened.
+#[derive(Default)]
+pub(crate) struct Running {
+    pub(crate) node: Rc<Cell<usize>>,
+    pub(crate) names: Cell<Vec<Arc<str>>>,
+}
+
+impl Running {
+    fn locate(&self, error: Error) -> Error {
+        let names = self.names.take();
+        let known = error.context().iter().any(|c| c.starts_with("operator `"));
+        let position = flott_api::function::position::take();
+        let error = match position {
+            Some(record) if !known => error.in_context(format!("record {record} of its input")),
+            _ => error,
+        };
+        match names.get(self.node.get()) {
+            Some(name) if !known => error.in_context(format!("operator `{name}`")),
+            _ => error,
+        }
+    }
+}
+
+/// Where a task's records come from.
+pub(crate) enum TaskInput {
+    Source(SourceTask),
+    Channels(Input),
+}
+
+/// A task under way.
+pub(crate) struct Task {
+    id: TaskId,
+    env: Env,
+    mode: RuntimeMode,
+    chain: Chain,
+    input: TaskInput,
+    commands: mpsc::Receiver<TaskCommand>,
+    events: mpsc::Sender<(TaskId, TaskEvent)>,
+    snapshots: SnapshotWriter,
+    metrics: TaskMetrics,
+    /// Event time as the head has seen it.
+    watermark: Watermark,
+    /// The input has ended and everything has been emitted.
+    ended: bool,
+    /// A checkpoint was asked for and not taken yet.
+    requested: Option<Barrier>,
+    /// The newest checkpoint that was taken.
+    taken: Option<CheckpointId>,
+    alignment_start: Option<Duration>,
+    /// Since when rows wait to become a batch.
+    open_since: Option<Duration>,
+    alarm: Option<(ProcessingTime, Pin<Box<dyn Future<Output = ()>>>)>,
+}
+
+enum Next {
+    Command(TaskCommand),
+    /// The job master is gone.
+    Abandoned,
+    Time(ProcessingTime),
+    Input(InputEvent),
+    /// The input has run dry while rows wait to become a batch.
+    Dry,
+}
+
+impl Task {
+    async fn run(spec: TaskSpec, running: Rc<Running>) -> Result<()> {
+        let finished = !spec.restore.is_empty() && spec.restore.iter().all(|r| r.finished);
+        let mut task = build::build(spec, &running).await?;
+        task.report(TaskEvent::Running).await;
+        if finished {
+            // All of it had been done before the checkpoint; only the end has to be said again.
+            task.chain.broadcast(&Element::Watermark(Watermark::MAX))?;
+            task.end().await?;
+        }
+        task.work().await
+    }
+
+    async fn report(&self, event: TaskEvent) {
+        // A job master that is gone is noticed by the closed command channel.
+        let _ = self.events.send((self.id, event)).await;
+    }
+
+    async fn work(&mut self) -> Result<()> {
+        let mut turn = 0;
+        loop {
+            let next = self.next().await?;
+            let started = self.env.elapsed();
+            match next {
+                Next::Command(TaskCommand::Cancel) | Next::Abandoned => return Ok(()),
+                Next::Command(TaskCommand::Release) => return self.release().await,
+                Next::Command(command) => self.on_command(command).await?,
+                Next::Time(now) => self.on_time(now).await?,
+                Next::Input(event) => self.on_input(event).await?,
+                Next::Dry => self.chain.seal()?,
+            }
+            let now = self.env.elapsed();
+            self.linger(now)?;
+            self.metrics.worked(now.saturating_sub(started));
+            if self.chain.has_sealed() {
+                self.flush().await?;
+            }
+            if self.metrics.roll(now) {
+                self.measure();
+            }
+            turn += 1;
+            if turn == TURN_EVENTS {
+                turn = 0;
+                tokio::task::yield_now().await;
+            }
+        }
+    }
+
+    /// Sends rows that have waited too long to become a full batch.
+    fn linger(&mut self, now: Duration) -> Result<()> {
+        if !self.chain.has_open() {
+            self.open_since = None;
+        } else {
+            let since = *self.open_since.get_or_insert(now);
+            if now.saturating_sub(since) >= LINGER {
+                self.open_since = None;
+                self.chain.seal()?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn next(&mut self) -> Result<Next> {
+        std::future::poll_fn(|task| self.poll_next(task)).await
+    }
+
+    fn poll_next(&mut self, task: &mut Context<'_>) -> Poll<Result<Next>> {
+        match self.commands.try_recv() {
+            Ok(command) => return Poll::Ready(Ok(Next::Command(command))),
+            Err(mpsc::error::TryRecvError::Disconnected) => return Poll::Ready(Ok(Next::Abandoned)),
+            Err(mpsc::error::TryRecvError::Empty) => {}
+        }
+        if let Some(time) = self.next_wakeup() {
+            let now = self.env.now();
+            if time <= now {
+                return Poll::Ready(Ok(Next::Time(now)));
+            }
+        }
+        if !self.ended {
+            if self.chain.poll_ready(task)? == Readiness::Ready {
+                let polled = match &mut self.input {
+                    TaskInput::Source(source) => source.poll_next(task),
+                    TaskInput::Channels(input) => {
+                        let polled = input.poll_next(task).map(Ok);
+                        if self.alignment_start.is_none() && input.is_aligning() {
+                            self.alignment_start = Some(self.env.elapsed());
+                        }
+                        polled
+                    }
+                };
+                if let Poll::Ready(event) = polled {
+                    return Poll::Ready(event.map(Next::Input));
+                }
+            }
+            // An operator that waits for something may have emitted while it was asked.
+            if self.chain.has_open() || self.chain.has_sealed() {
+                return Poll::Ready(Ok(Next::Dry));
+            }
+        }
+        match self.commands.poll_recv(task) {
+            Poll::Ready(Some(command)) => return Poll::Ready(Ok(Next::Command(command))),
+            Poll::Ready(None) => return Poll::Ready(Ok(Next::Abandoned)),
+            Poll::Pending => {}
+        }
+        self.poll_alarm(task).map(|now| Ok(Next::Time(now)))
+    }
+
+    fn next_wakeup(&self) -> Option<ProcessingTime> {
+        let source = match &self.input {
+            TaskInput::Source(source) => source.next_wakeup(),
+            TaskInput::Channels(_) => None,
+        };
+        let chain = if self.mode == RuntimeMode::Batch || self.ended { None } else { self.chain.next_wakeup() };
+        [source, chain].into_iter().flatten().min()
+    }
+
+    fn poll_alarm(&mut self, task: &mut Context<'_>) -> Poll<ProcessingTime> {
+        let Some(time) = self.next_wakeup() else {
+            self.alarm = None;
+            return Poll::Pending;
+        };
+        if self.alarm.as_ref().is_none_or(|(set, _)| *set != time) {
+            let env = self.env.clone();
+            self.alarm = Some((time, Box::pin(async move { env.sleep_until(time).await })));
+        }
+        match &mut self.alarm {
+            Some((_, alarm)) => alarm.as_mut().poll(task).map(|()| {
+                self.alarm = None;
+                self.env.now()
+            }),
+            None => Poll::Pending,
+        }
+    }
+
+    async fn on_command(&mut self, command: TaskCommand) -> Result<()> {
+        match command {
+            TaskCommand::Trigger(barrier) => {
+                self.requested = Some(barrier);
+                let is_source = matches!(self.input, TaskInput::Source(_));
+                if is_source || self.ended {
+                    self.checkpoint(barrier).await?;
+                }
+            }
+            TaskCommand::Complete(checkpoint) => self.complete(checkpoint).await?,
+            TaskCommand::Abort(checkpoint) => {
+                if let TaskInput::Channels(input) = &mut self.input {
+                    input.abort(checkpoint);
+                }
+                if self.requested.is_some_and(|b| b.checkpoint <= checkpoint) {
+                    self.requested = None;
+                }
+            }
+            TaskCommand::AddSplits { splits, .. } => self.source()?.add_splits(splits)?,
+            TaskCommand::NoMoreSplits { .. } => self.source()?.no_more_splits(),
+            TaskCommand::AlignWatermark { limit, .. } => self.source()?.align(limit),
+            // Both are handled by the loop.
+            TaskCommand::Release | TaskCommand::Cancel => {}
+        }
+        Ok(())
+    }
+
+    fn source(&mut self) -> Result<&mut SourceTask> {
+        match &mut self.input {
+            TaskInput::Source(source) => Ok(source),
+            TaskInput::Channels(_) => Err(Error::internal("splits were sent to a task that is not a source")),
+        }
+    }
+
+    async fn on_time(&mut self, now: ProcessingTime) -> Result<()> {
+        if let TaskInput::Source(source) = &mut self.input {
+            source.on_time(now);
+        }
+        if self.mode == RuntimeMode::Batch || self.ended {
+            return Ok(());
+        }
+        for n in 0..self.chain.nodes.len() {
+            if self.chain.nodes[n].cx.next_wakeup().is_some_and(|time| time <= now) {
+                self.chain.nodes[n].cx.clear_wakeup();
+                while self.chain.with(n, |operator, cx, out| {
+                    if let Some(keyed) = &mut cx.keyed {
+                        keyed.set_now(now);
+                    }
+                    operator.advance_processing_time(now, cx, out)
+                })? == Progress::More
+                {
+                    self.flush().await?;
+                }
+            }
+        }
+        for exit in &mut self.chain.exits {
+            if let Exit::Sink(sink) = exit {
+                sink.on_time(now).await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn on_input(&mut self, event: InputEvent) -> Result<()> {
+        match event {
+            InputEvent::Batch(input, batch) => self.chain.process(input, batch),
+            InputEvent::Watermark(watermark) => self.advance(watermark).await,
+            InputEvent::Idle if self.mode == RuntimeMode::Batch => Ok(()),
+            InputEvent::Idle => self.chain.idle(),
+            InputEvent::Barrier(barrier) => self.checkpoint(barrier).await,
+            InputEvent::EndInput(input) => self.chain.end_input(input),
+            InputEvent::End => self.finish().await,
+            InputEvent::RequestSplit => {
+                let operator = self.source()?.operator;
+                self.report(TaskEvent::RequestSplit { operator }).await;
+                Ok(())
+            }
+            InputEvent::SourceWatermark(watermark) => {
+                let operator = self.source()?.operator;
+                self.report(TaskEvent::SourceWatermark { operator, watermark }).await;
+                Ok(())
+            }
+        }
+    }
+
+    /// Moves event time on: the head's timers fire a slice at a time, so that what they emit can be sent in between.
+    async fn advance(&mut self, watermark: Watermark) -> Result<()> {
+        if watermark <= self.watermark || (self.mode == RuntimeMode::Batch && watermark != Watermark::MAX) {
+            return Ok(());
+        }
+        self.watermark = watermark;
+        self.metrics.watermark.set(watermark.0);
+        while self.chain.advance_head(watermark)? == Progress::More {
+            self.flush().await?;
+        }
+        self.chain.pass_watermark(watermark)
+    }
+
+    /// The input has ended: operators emit what is left, each after those before it.
+    async fn finish(&mut self) -> Result<()> {
+        for n in 0..self.chain.nodes.len() {
+            if n > 0 {
+                self.chain.with(n, |operator, cx, out| operator.end_input(0, cx, out))?;
+            }
+            while self.chain.with(n, |operator, cx, out| operator.finish(cx, out))? == Progress::More {
+                self.flush().await?;
+                self.settle().await?;
+            }
+        }
+        self.end().await
+    }
+
+    /// Waits until no operator waits for something outside.
+    async fn settle(&mut self) -> Result<()> {
+        std::future::poll_fn(|task| match self.chain.poll_ready(task) {
+            Ok(Readiness::Ready) => Poll::Ready(Ok(())),
+            Ok(Readiness::Busy) => Poll::Pending,
+            Err(e) => Poll::Ready(Err(e)),
+        })
+        .await
+    }
+
+    async fn end(&mut self) -> Result<()> {
+        self.chain.broadcast(&Element::End)?;
+        self.flush().await?;
+        for exit in &mut self.chain.exits {
+            if let Exit::Sink(sink) = exit {
+                sink.end_input().await?;
+            }
+        }
+        self.ended = true;
+        self.measure();
+        self.report(TaskEvent::Ended).await;
+        match self.requested {
+            Some(barrier) => self.checkpoint(barrier).await,
+            None => Ok(()),
+        }
+    }
+
+    /// Takes part in a checkpoint: the walk is at the head of `snapshot`.
+    async fn checkpoint(&mut self, barrier: Barrier) -> Result<()> {
+        if self.taken.is_some_and(|t| barrier.checkpoint <= t) {
+            return Ok(());
+        }
+        self.taken = Some(barrier.checkpoint);
+        self.requested = None;
+        let started = self.env.elapsed();
+        if !self.ended {
+            for n in 0..self.chain.nodes.len() {
+                self.chain.with(n, |operator, cx, out| operator.before_barrier(cx, out))?;
+            }
+            self.chain.broadcast(&Element::Barrier(barrier))?;
+            self.flush().await?;
+        }
+        let source = match &mut self.input {
+            TaskInput::Source(source) => Some(source),
+            TaskInput::Channels(_) => None,
+        };
+        let parts = snapshot::take(&mut self.chain, source, barrier, &self.snapshots, self.ended).await?;
+        let times = CheckpointTimes {
+            alignment: self.alignment_start.take().map_or(Duration::ZERO, |start| started.saturating_sub(start)),
+            sync: since(&self.env, started),
+            asynchronous: Duration::ZERO,
+        };
+        snapshot::write(&self.env, parts, barrier, self.snapshots.clone(), self.id, self.events.clone(), times);
+        Ok(())
+    }
+
+    async fn complete(&mut self, checkpoint: CheckpointId) -> Result<()> {
+        if self.taken.is_none_or(|t| t < checkpoint) {
+            return Ok(());
+        }
+        if let TaskInput::Source(source) = &mut self.input {
+            source.on_checkpoint_complete(checkpoint)?;
+        }
+        for n in 0..self.chain.nodes.len() {
+            self.chain.with(n, |operator, cx, _| operator.on_checkpoint_complete(checkpoint, cx))?;
+        }
+        for exit in &mut self.chain.exits {
+            if let Exit::Sink(sink) = exit {
+                sink.commit(checkpoint).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The job has ended: what no checkpoint has committed is committed now.
+    async fn release(&mut self) -> Result<()> {
+        for exit in &mut self.chain.exits {
+            if let Exit::Sink(sink) = exit {
+                sink.prepare(CheckpointId(u64::MAX - 1)).await?;
+                sink.commit_all().await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Sends what is sealed, waiting for room where there is none.
+    async fn flush(&mut self) -> Result<()> {
+        if std::future::poll_fn(|task| Poll::Ready(self.chain.try_flush(task))).await.is_ready() && !self.chain.has_sealed() {
+            return Ok(());
+        }
+        let started = self.env.elapsed();
+        self.chain.flush().await?;
+        let held_back = since(&self.env, started);
+        self.metrics.held_back(held_back);
+        if let TaskInput::Source(source) = &mut self.input {
+            source.held_back(held_back);
+        }
+        Ok(())
+    }
+
+    fn measure(&mut self) {
+        let keyed = self.chain.nodes.iter().filter_map(|n| n.cx.keyed.as_ref());
+        let (bytes, entries) = keyed.fold((0, 0), |(b, e), k| (b + k.byte_count(), e + k.entry_count()));
+        self.metrics.state_bytes.set(bytes as i64);
+        self.metrics.state_entries.set(entries as i64);
+    }
+}

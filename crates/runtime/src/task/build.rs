@@ -1,0 +1,181 @@
+//! A task from its description: operators made, state restored, everything opened.
+
+use super::{Running, Task, TaskInput};
+use crate::chain::{Chain, Exit, Link, Node, Target};
+use crate::deploy::TaskSpec;
+use crate::metrics::{TaskMetrics, operator_metrics};
+use crate::sink::SinkTask;
+use crate::snapshot::{SPLITS, SnapshotWriter};
+use crate::source_task::{SourceTask, SourceTiming};
+use flott_api::context::{OperatorContext, TaskInfo};
+use flott_api::control::SplitBytes;
+use flott_api::sink::SinkContext;
+use flott_api::source::ReaderContext;
+use flott_api::{AnySource, RuntimeMode};
+use flott_core::config::{AUTO_WATERMARK_INTERVAL, EXCHANGE_BATCH_ROWS};
+use flott_core::{Error, Result, Watermark, codec, error::ResultExt};
+use flott_graph::{ChainNode, JobVertex, NodeKind};
+use flott_state::OperatorState;
+use flott_state::checkpoint::SubtaskRestore;
+use std::sync::Arc;
+
+/// Makes the task: sinks first, so that what a checkpoint left is committed before anything runs.
+pub(super) async fn build(mut spec: TaskSpec, running: &Running) -> Result<Task> {
+    let graph = spec.graph.clone();
+    let vertex = graph
+        .vertices
+        .get(spec.id.vertex.0 as usize)
+        .ok_or_else(|| Error::internal(format!("the job graph has no vertex {}", spec.id.vertex)))?;
+    let mut restore = std::mem::take(&mut spec.restore);
+    restore.resize_with(vertex.nodes.len(), SubtaskRestore::default);
+
+    let mut chain = Chain { nodes: Vec::new(), exits: Vec::new(), entry: Vec::new(), running: running.node.clone() };
+    // Where each node of the graph's chain went: operators to nodes, sinks to exits, a source to the entry.
+    let places = places(vertex);
+    let exchanges: Vec<usize> = spec.ports.keys().copied().collect();
+    let first_port = places.iter().filter(|p| matches!(p, Some(Target::Exit(_)))).count();
+    let mut source = None;
+    for (node, restore) in vertex.nodes.iter().zip(restore) {
+        let info = info(&spec, vertex, node);
+        let links = links(node, &places, &exchanges, first_port);
+        let metrics = operator_metrics(&spec.metrics, &info, &vertex.name);
+        match &node.kind {
+            NodeKind::Source(made_by) => {
+                let cx = ReaderContext { env: spec.env.clone(), info, config: spec.config.clone(), metrics };
+                source = Some(source_task(&spec, &**made_by, cx, restore).await?);
+                chain.entry = links;
+            }
+            NodeKind::Operator(factory) => {
+                let mut cx = OperatorContext::new(info, spec.env.clone(), spec.mode, spec.config.clone(), metrics);
+                cx.keyed = factory.keyed_state(cx.info.max_parallelism, cx.info.key_groups());
+                restore_operator(&spec, &mut cx, restore)
+                    .await
+                    .in_context(|| format!("operator `{}`", node.name))?;
+                chain.nodes.push(Node { operator: factory.create()?, cx, links });
+            }
+            NodeKind::Sink(sink) => {
+                let cx = SinkContext { env: spec.env.clone(), info, config: spec.config.clone(), metrics };
+                let mut state = OperatorState::new();
+                spec.checkpoints.restore_operator_state(&restore, &mut state).await?;
+                chain.exits.push(Exit::Sink(SinkTask::open(&**sink, cx, state).await?));
+            }
+        }
+    }
+    if source.is_none() {
+        // What comes over channels goes to the head, which is an operator or, alone in its chain, a sink.
+        chain.entry = places.first().copied().flatten().map(|target| Link { tag: None, target }).into_iter().collect();
+    }
+    chain.exits.extend(spec.ports.into_values().map(Exit::Port));
+    running.names.set(chain.nodes.iter().map(|n| n.cx.info.operator_name.clone()).collect());
+    chain.open()?;
+
+    let input = match (source, spec.input) {
+        (Some(source), _) => TaskInput::Source(source),
+        (None, Some(input)) => TaskInput::Channels(input),
+        (None, None) => return Err(Error::internal("a task has neither a source nor channels")),
+    };
+    let head = vertex.nodes.first().ok_or_else(|| Error::internal("a vertex has no operator"))?;
+    let task_info = info_of(&spec.graph.name, spec.job, spec.id, vertex, head);
+    Ok(Task {
+        metrics: TaskMetrics::new(&spec.metrics, &task_info, &vertex.name, spec.env.elapsed()),
+        id: spec.id,
+        env: spec.env,
+        mode: spec.mode,
+        chain,
+        input,
+        commands: spec.commands,
+        events: spec.events,
+        snapshots: SnapshotWriter::new(spec.checkpoints, &spec.config)?,
+        watermark: Watermark::MIN,
+        ended: false,
+        requested: None,
+        taken: None,
+        alignment_start: None,
+        open_since: None,
+        alarm: None,
+    })
+}
+
+/// Sinks become the first exits, ports follow them.
+fn places(vertex: &JobVertex) -> Vec<Option<Target>> {
+    let (mut nodes, mut exits) = (0, 0);
+    let place = |node: &ChainNode| match node.kind {
+        NodeKind::Source(_) => None,
+        NodeKind::Operator(_) => {
+            nodes += 1;
+            Some(Target::Node(nodes - 1))
+        }
+        NodeKind::Sink(_) => {
+            exits += 1;
+            Some(Target::Exit(exits - 1))
+        }
+    };
+    vertex.nodes.iter().map(place).collect()
+}
+
+fn links(node: &ChainNode, places: &[Option<Target>], exchanges: &[usize], first_port: usize) -> Vec<Link> {
+    let target = |target: flott_graph::Target| match target {
+        flott_graph::Target::Chained(n) => places.get(n).copied().flatten(),
+        flott_graph::Target::Exchange(edge) => exchanges.iter().position(|e| *e == edge).map(|n| Target::Exit(first_port + n)),
+    };
+    node.links.iter().filter_map(|l| Some(Link { tag: l.tag.clone(), target: target(l.target)? })).collect()
+}
+
+fn info(spec: &TaskSpec, vertex: &JobVertex, node: &ChainNode) -> TaskInfo {
+    info_of(&spec.graph.name, spec.job, spec.id, vertex, node)
+}
+
+fn info_of(
+    job_name: &Arc<str>,
+    job: flott_core::JobId,
+    id: flott_api::control::TaskId,
+    vertex: &JobVertex,
+    node: &ChainNode,
+) -> TaskInfo {
+    TaskInfo {
+        job,
+        job_name: job_name.clone(),
+        operator: node.id,
+        operator_name: node.name.clone(),
+        subtask: id.subtask,
+        parallelism: vertex.parallelism,
+        max_parallelism: vertex.max_parallelism,
+        attempt: id.attempt,
+    }
+}
+
+async fn restore_operator(spec: &TaskSpec, cx: &mut OperatorContext, restore: SubtaskRestore) -> Result<()> {
+    cx.restored = !restore.keyed.is_empty() || !restore.lists.is_empty();
+    if let Some(keyed) = &mut cx.keyed {
+        for file in spec.checkpoints.read_keyed(&restore.keyed).await? {
+            keyed.restore(file)?;
+        }
+    }
+    spec.checkpoints.restore_operator_state(&restore, &mut cx.state).await
+}
+
+async fn source_task(
+    spec: &TaskSpec,
+    source: &dyn AnySource,
+    cx: ReaderContext,
+    restore: SubtaskRestore,
+) -> Result<SourceTask> {
+    let operator = cx.info.operator;
+    let name = cx.info.operator_name.clone();
+    let reader = source.reader(&cx).in_context(|| format!("operator `{name}`"))?;
+    let timing = SourceTiming {
+        interval: spec.config.get(&AUTO_WATERMARK_INTERVAL)?,
+        idleness: source.idleness(),
+        alignment: source.alignment().cloned().filter(|_| spec.mode == RuntimeMode::Streaming),
+    };
+    let rows_max = spec.config.get(&EXCHANGE_BATCH_ROWS)?;
+    let mut task = SourceTask::new(operator, name, reader, spec.env.clone(), spec.mode, rows_max, timing);
+    let mut state = OperatorState::new();
+    spec.checkpoints.restore_operator_state(&restore, &mut state).await?;
+    let splits = state.take_items(SPLITS);
+    let splits = splits.iter().map(|bytes| codec::from_bytes(bytes)).collect::<Result<Vec<SplitBytes>>>()?;
+    if !splits.is_empty() {
+        task.add_splits(splits)?;
+    }
+    Ok(task)
+}

@@ -1,0 +1,33 @@
+//! Checkpoints on storage: written, found again, dealt out to the subtasks of a restored job.
+//!
+//! ```text
+//! <dir>/<job-id>/chk-7/_metadata     what the checkpoint consists of; written last: it makes the checkpoint complete
+//! <dir>/<job-id>/chk-7/<name>        files of this checkpoint alone
+//! <dir>/<job-id>/shared/<name>       files of keyed state, which later checkpoints build on
+//! ```
+//!
+//! A task writes its files ([`JobCheckpoints::write_snapshot`]) and reports what it wrote; when all have, the
+//! coordinator completes the checkpoint ([`JobCheckpoints::complete`]). At restore [`CheckpointStorage`] finds the
+//! metadata, [`compare`] says what becomes of each operator, [`redistribute()`] deals the state out, and each task
+//! reads its part ([`JobCheckpoints::read_keyed`], [`JobCheckpoints::restore_operator_state`]).
+
+mod find;
+mod job;
+mod local;
+mod metadata;
+mod read;
+mod store;
+mod storage;
+mod write;
+
+pub mod compare;
+pub mod redistribute;
+
+pub use compare::{Fate, JobOperator, RestoreReport, compare};
+pub use job::JobCheckpoints;
+pub use metadata::{CheckpointMetadata, OperatorMetadata};
+pub use redistribute::{ItemRange, ListPiece, ListRestore, SubtaskRestore, redistribute};
+pub use storage::CheckpointStorage;
+
+#[cfg(test)]
+mod tests;

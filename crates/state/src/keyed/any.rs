@@ -1,0 +1,109 @@
+//! Keyed state seen from outside: by user functions, which have it in their context, and by the runtime, which does
+//! not know its key type.
+
+use super::{KeyedFiles, KeyedState};
+use bytes::Bytes;
+use flott_core::{Error, Key, ProcessingTime, Result};
+use std::any::Any;
+
+/// Anything that leads to keyed state: the state itself, or the context that a user function is given.
+pub trait StateAccess {
+    /// The operator's key type.
+    type Key: Key;
+
+    /// The state, with the current key set.
+    fn keyed_state(&mut self) -> &mut KeyedState<Self::Key>;
+}
+
+impl<K: Key> StateAccess for KeyedState<K> {
+    type Key = K;
+    #[inline]
+    fn keyed_state(&mut self) -> &mut KeyedState<K> {
+        self
+    }
+}
+
+/// Keyed state whose key type the carrier does not know: what the runtime holds for an operator.
+pub trait AnyKeyedState: Send {
+    /// For the cast to the concrete [`KeyedState`], once per batch.
+    fn as_any_mut(&mut self) -> &mut dyn Any;
+    /// The earliest processing-time timer.
+    fn next_processing_timer(&self) -> Option<ProcessingTime>;
+    /// Tells the state the time, which TTL goes by.
+    fn set_now(&mut self, now: ProcessingTime);
+    /// Takes a snapshot: only what changed since the one before, unless `full` or the changes have outgrown the
+    /// whole. The bytes are in memory when this returns; the files still have to be written. `name_file` gives the
+    /// path of a new file relative to the job's folder.
+    ///
+    /// # Errors
+    /// `Internal` when a value cannot be encoded; `Limit` when one key group is too large for a file.
+    fn snapshot(&mut self, full: bool, name_file: &mut dyn FnMut() -> String) -> Result<KeyedFiles>;
+    /// Writes everything into one file of its own, for a savepoint. Later snapshots do not build on it.
+    ///
+    /// # Errors
+    /// As [`AnyKeyedState::snapshot`].
+    fn savepoint(&mut self, name_file: &mut dyn FnMut() -> String) -> Result<KeyedFiles>;
+    /// Takes the files of a checkpoint, of each [`crate::KeyedSnapshot`] the full one first; entries of other key
+    /// groups are skipped. Called before any state is registered.
+    ///
+    /// # Errors
+    /// `Corrupt` when a file is not what it should be.
+    fn restore(&mut self, file: Bytes) -> Result<()>;
+    /// Number of entries of all states and timers.
+    fn entry_count(&self) -> usize;
+    /// Estimated bytes of memory of all tables, not counting what entries point to.
+    fn byte_count(&self) -> usize;
+    /// The states that were restored and that no one has registered, by name.
+    fn unregistered(&self) -> Vec<String>;
+}
+
+impl<K: Key> AnyKeyedState for KeyedState<K> {
+    fn as_any_mut(&mut self) -> &mut dyn Any {
+        self
+    }
+
+    fn next_processing_timer(&self) -> Option<ProcessingTime> {
+        KeyedState::next_processing_timer(self)
+    }
+
+    fn set_now(&mut self, now: ProcessingTime) {
+        KeyedState::set_now(self, now);
+    }
+
+    fn snapshot(&mut self, full: bool, name_file: &mut dyn FnMut() -> String) -> Result<KeyedFiles> {
+        self.take_snapshot(full, name_file)
+    }
+
+    fn savepoint(&mut self, name_file: &mut dyn FnMut() -> String) -> Result<KeyedFiles> {
+        self.take_savepoint(name_file)
+    }
+
+    fn restore(&mut self, file: Bytes) -> Result<()> {
+        self.add_restored(file)
+    }
+
+    fn entry_count(&self) -> usize {
+        self.tables().map(|t| t.entry_count()).sum()
+    }
+
+    fn byte_count(&self) -> usize {
+        self.tables().map(|t| t.byte_count()).sum()
+    }
+
+    fn unregistered(&self) -> Vec<String> {
+        self.restored_names()
+    }
+}
+
+impl dyn AnyKeyedState {
+    /// The state with its key type.
+    ///
+    /// # Errors
+    /// `Internal` when the operator's keys are of another type.
+    #[inline]
+    pub fn of<K: Key>(&mut self) -> Result<&mut KeyedState<K>> {
+        self.as_any_mut().downcast_mut().ok_or_else(|| {
+            Error::internal(format!("an operator's keys are not of type {}", std::any::type_name::<K>()))
+        })
+    }
+}

@@ -1,0 +1,246 @@
+//! A file of keyed state: its format, written and read.
+//!
+//! A file is: `FLKS`, format version (u8), number of states (u16), for each its shape (u8) and name (u16 length,
+//! UTF-8), then sections, then the XXH3-64 of all before it. A section is what a state has to say in one key group:
+//! state (u16), group (u16), removals (u32), entries (u32), bytes (u32), then that many bytes: the removed (key,
+//! namespace) pairs, then (key, namespace, value) entries, in the codec's encoding. Numbers are little-endian.
+
+use super::shape::StateShape;
+use super::table::{AnyTable, Counts};
+use crate::snapshot::checksum;
+use bytes::{Buf, Bytes};
+use flott_core::{Error, KeyGroup, KeyGroupRange, Result};
+use std::collections::BTreeMap;
+
+const MAGIC: &[u8; 4] = b"FLKS";
+const VERSION: u8 = 1;
+/// A section's fixed part: state, group, removals, entries, bytes.
+const SECTION_HEAD: usize = 2 + 2 + 4 + 4 + 4;
+const SUM_BYTES: usize = 8;
+
+/// Writes one file.
+pub(super) struct FileWriter<'a> {
+    states: Vec<(&'a str, StateShape)>,
+    out: Vec<u8>,
+    head_bytes: usize,
+}
+
+impl<'a> FileWriter<'a> {
+    /// A file of these states; about `room` bytes are expected.
+    pub fn new(states: Vec<(&'a str, StateShape)>, room: usize) -> Self {
+        let mut out = Vec::with_capacity(room + 256);
+        out.extend_from_slice(MAGIC);
+        out.push(VERSION);
+        out.extend_from_slice(&(states.len() as u16).to_le_bytes());
+        for (name, shape) in &states {
+            out.push(shape.tag());
+            out.extend_from_slice(&(name.len() as u16).to_le_bytes());
+            out.extend_from_slice(name.as_bytes());
+        }
+        let head_bytes = out.len();
+        FileWriter { states, out, head_bytes }
+    }
+
+    /// Whether there is no section yet.
+    pub fn is_empty(&self) -> bool {
+        self.out.len() == self.head_bytes
+    }
+
+    /// Adds what `fill` appends as the section of the state of this number in a group; nothing, if it is nothing.
+    pub fn section(
+        &mut self,
+        state: usize,
+        group: KeyGroup,
+        fill: impl FnOnce(&mut Vec<u8>) -> Result<Counts>,
+    ) -> Result<()> {
+        let start = self.out.len();
+        self.out.extend_from_slice(&[0; SECTION_HEAD]);
+        let counts = fill(&mut self.out)?;
+        if counts == Counts::default() {
+            self.out.truncate(start);
+            return Ok(());
+        }
+        let bytes = self.out.len() - start - SECTION_HEAD;
+        let bytes = u32::try_from(bytes).map_err(|_| {
+            Error::limit(format!(
+                "state `{}` has {bytes} bytes in one key group, more than the 4 GiB that fit into a checkpoint; \
+                 give the operator a higher max parallelism, which starts it with empty state",
+                self.states.get(state).map_or("", |(name, _)| name)
+            ))
+        })?;
+        let mut head = [0; SECTION_HEAD];
+        head[0..2].copy_from_slice(&(state as u16).to_le_bytes());
+        head[2..4].copy_from_slice(&group.0.to_le_bytes());
+        head[4..8].copy_from_slice(&counts.removals.to_le_bytes());
+        head[8..12].copy_from_slice(&counts.entries.to_le_bytes());
+        head[12..16].copy_from_slice(&bytes.to_le_bytes());
+        self.out[start..start + SECTION_HEAD].copy_from_slice(&head);
+        Ok(())
+    }
+
+    /// The whole file.
+    pub fn finish(mut self) -> Bytes {
+        let sum = checksum(&self.out);
+        self.out.extend_from_slice(&sum.to_le_bytes());
+        Bytes::from(self.out)
+    }
+}
+
+/// A section of a restored file.
+struct Section {
+    group: KeyGroup,
+    counts: Counts,
+    bytes: Bytes,
+}
+
+struct RestoredState {
+    shape: StateShape,
+    sections: Vec<Section>,
+}
+
+/// What restored files hold, by the name of the state, until that state is registered. A state that never is stays
+/// here and is copied into every full file: nothing is lost because a job does not touch it.
+#[derive(Default)]
+pub(super) struct Restored {
+    states: BTreeMap<String, RestoredState>,
+}
+
+impl Restored {
+    pub fn names(&self) -> Vec<String> {
+        self.states.keys().cloned().collect()
+    }
+
+    pub fn states(&self) -> Vec<(&str, StateShape)> {
+        self.states.iter().map(|(name, state)| (name.as_str(), state.shape)).collect()
+    }
+
+    pub fn shape(&self, name: &str) -> Option<StateShape> {
+        self.states.get(name).map(|s| s.shape)
+    }
+
+    /// Reads a file; sections of groups outside of `range` are skipped.
+    pub fn add(&mut self, range: KeyGroupRange, file: Bytes) -> Result<()> {
+        let mut reader = FileReader::open(file)?;
+        let states = reader.states()?;
+        for (name, shape) in &states {
+            let known = self.states.entry(name.clone());
+            let known = known.or_insert_with(|| RestoredState { shape: *shape, sections: Vec::new() });
+            if known.shape != *shape {
+                return Err(Error::corrupt(format!(
+                    "the files of keyed state do not belong together: state `{name}` is {} in one and {shape} in another",
+                    known.shape
+                )));
+            }
+        }
+        while let Some((state, section)) = reader.section()? {
+            let name = states.get(state).map(|(name, _)| name).ok_or_else(ends_early)?;
+            if !range.contains(section.group) {
+                continue;
+            }
+            if let Some(state) = self.states.get_mut(name) {
+                state.sections.push(section);
+            }
+        }
+        Ok(())
+    }
+
+    /// Moves what there is under `name` into its table.
+    pub fn apply(&mut self, name: &str, shape: StateShape, table: &mut dyn AnyTable) -> Result<()> {
+        let Some(state) = self.states.remove(name) else { return Ok(()) };
+        let misfit = |why: &str| {
+            Error::corrupt(format!(
+                "state `{name}` of the checkpoint does not fit this job: {why}; \
+                 register it with the types it was written with, or under another name to start it empty"
+            ))
+        };
+        if state.shape != shape {
+            return Err(misfit(&format!("it is {} and the job registers {shape}", state.shape)));
+        }
+        for section in state.sections {
+            table
+                .restore_group(section.group, section.counts, &section.bytes)
+                .map_err(|e| misfit(e.message()).with_source(e))?;
+        }
+        Ok(())
+    }
+
+    /// Copies the sections of `name` into a file that lists it.
+    pub fn copy_to(&self, name: &str, writer: &mut FileWriter<'_>) -> Result<()> {
+        let number = writer.states.iter().position(|(n, _)| *n == name);
+        let (Some(number), Some(state)) = (number, self.states.get(name)) else { return Ok(()) };
+        for section in &state.sections {
+            writer.section(number, section.group, |out| {
+                out.extend_from_slice(&section.bytes);
+                Ok(section.counts)
+            })?;
+        }
+        Ok(())
+    }
+}
+
+/// Takes a file apart.
+struct FileReader {
+    rest: Bytes,
+}
+
+impl FileReader {
+    fn open(file: Bytes) -> Result<FileReader> {
+        let body_len = file.len().checked_sub(SUM_BYTES).ok_or_else(ends_early)?;
+        let sum = file.slice(body_len..).get_u64_le();
+        let mut rest = file.slice(..body_len);
+        if checksum(&rest) != sum {
+            return Err(Error::corrupt("the file of keyed state is damaged: its checksum is wrong; restore an older checkpoint"));
+        }
+        if rest.len() < MAGIC.len() || rest.split_to(MAGIC.len()) != MAGIC[..] {
+            return Err(Error::corrupt("the file is not one of keyed state; restore another checkpoint"));
+        }
+        let version = rest.try_get_u8().map_err(|_| ends_early())?;
+        if version != VERSION {
+            return Err(Error::corrupt(format!(
+                "the file of keyed state has format version {version} and this Flott reads {VERSION}; \
+                 restore it with the Flott that wrote it"
+            )));
+        }
+        Ok(FileReader { rest })
+    }
+
+    fn states(&mut self) -> Result<Vec<(String, StateShape)>> {
+        let count = self.rest.try_get_u16_le().map_err(|_| ends_early())?;
+        (0..count)
+            .map(|_| {
+                let tag = self.rest.try_get_u8().map_err(|_| ends_early())?;
+                let len = usize::from(self.rest.try_get_u16_le().map_err(|_| ends_early())?);
+                let name = String::from_utf8_lossy(&self.take(len)?).into_owned();
+                let shape = StateShape::of_tag(tag).ok_or_else(|| {
+                    Error::corrupt(format!("state `{name}` is of kind {tag}, which this Flott does not know; use the one that wrote it"))
+                })?;
+                Ok((name, shape))
+            })
+            .collect()
+    }
+
+    /// The next section and the number of its state.
+    fn section(&mut self) -> Result<Option<(usize, Section)>> {
+        if self.rest.is_empty() {
+            return Ok(None);
+        }
+        let mut head = self.take(SECTION_HEAD)?;
+        let state = usize::from(head.get_u16_le());
+        let group = KeyGroup(head.get_u16_le());
+        let counts = Counts { removals: head.get_u32_le(), entries: head.get_u32_le() };
+        let bytes = head.get_u32_le() as usize;
+        Ok(Some((state, Section { group, counts, bytes: self.take(bytes)? })))
+    }
+
+    /// The next `len` bytes, without copying them.
+    fn take(&mut self, len: usize) -> Result<Bytes> {
+        if self.rest.len() < len {
+            return Err(ends_early());
+        }
+        Ok(self.rest.split_to(len))
+    }
+}
+
+fn ends_early() -> Error {
+    Error::corrupt("the file of keyed state ends too early; restore an older checkpoint")
+}

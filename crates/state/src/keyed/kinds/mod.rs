@@ -1,0 +1,14 @@
+//! The kinds of keyed state that user functions have: one file each.
+
+mod aggregating;
+mod handle;
+mod list;
+mod map;
+mod reducing;
+mod value;
+
+pub use aggregating::{AggregateFunction, AggregatingState};
+pub use list::ListState;
+pub use map::MapState;
+pub use reducing::ReducingState;
+pub use value::ValueState;

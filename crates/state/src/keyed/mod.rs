@@ -1,0 +1,28 @@
+//! Keyed state of one operator in one subtask.
+//!
+//! [`KeyedState`] (`state.rs`) owns a [`StateTable`] per state, the timers, and the current key. State kinds
+//! ([`ValueState`] and the others) are small handles made when the operator opens; they find their table by number.
+//! The runtime sees all of it through [`AnyKeyedState`].
+
+mod any;
+mod file;
+mod kinds;
+mod map;
+mod shape;
+mod snapshot;
+mod state;
+mod table;
+mod timers;
+mod ttl;
+
+pub use any::{AnyKeyedState, StateAccess};
+pub use kinds::{AggregateFunction, AggregatingState, ListState, MapState, ReducingState, ValueState};
+pub use map::KeyMap;
+pub use snapshot::{KeyedFiles, StateFile};
+pub use state::{KeyedState, TableId, TimersId};
+pub use table::{KeySlot, StateTable};
+pub use timers::{TimerKind, Timers};
+pub use ttl::{StateTtl, TtlUpdate, TtlVisibility};
+
+#[cfg(test)]
+mod tests;

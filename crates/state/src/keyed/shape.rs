@@ -1,0 +1,68 @@
+//! What a state's values look like in a file: enough to refuse a list where the job wants a value, and to read
+//! values with stamps into a state without TTL and the other way round.
+
+use std::fmt;
+
+/// What kind of state a table holds, and whether its values carry stamps.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum StateShape {
+    /// Whatever an operator of Flott keeps for itself.
+    Table,
+    /// One value: also the accumulators of reducing and aggregating state.
+    Value { timed: bool },
+    /// A list.
+    List { timed: bool },
+    /// A map.
+    Map { timed: bool },
+}
+
+const TIMED: u8 = 0x80;
+
+impl StateShape {
+    /// The byte that stands for it in files.
+    pub fn tag(self) -> u8 {
+        let (kind, timed) = match self {
+            StateShape::Table => (0, false),
+            StateShape::Value { timed } => (1, timed),
+            StateShape::List { timed } => (2, timed),
+            StateShape::Map { timed } => (3, timed),
+        };
+        if timed { kind | TIMED } else { kind }
+    }
+
+    /// The shape that `tag` stands for.
+    pub fn of_tag(tag: u8) -> Option<StateShape> {
+        let timed = tag & TIMED != 0;
+        match tag & !TIMED {
+            0 if !timed => Some(StateShape::Table),
+            1 => Some(StateShape::Value { timed }),
+            2 => Some(StateShape::List { timed }),
+            3 => Some(StateShape::Map { timed }),
+            _ => None,
+        }
+    }
+
+    /// The same kind with or without stamps.
+    pub fn with_stamps(self, timed: bool) -> StateShape {
+        match self {
+            StateShape::Table => StateShape::Table,
+            StateShape::Value { .. } => StateShape::Value { timed },
+            StateShape::List { .. } => StateShape::List { timed },
+            StateShape::Map { .. } => StateShape::Map { timed },
+        }
+    }
+}
+
+impl fmt::Display for StateShape {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            StateShape::Table => "a table of an operator",
+            StateShape::Value { timed: false } => "a value",
+            StateShape::Value { timed: true } => "a value with TTL",
+            StateShape::List { timed: false } => "a list",
+            StateShape::List { timed: true } => "a list with TTL",
+            StateShape::Map { timed: false } => "a map",
+            StateShape::Map { timed: true } => "a map with TTL",
+        })
+    }
+}

@@ -1,0 +1,309 @@
+//! The keyed state of one operator: its tables, its timers, the current key.
+
+use super::file::Restored;
+use super::shape::StateShape;
+use super::snapshot::Chain;
+use super::table::AnyTable;
+use super::timers::AnyTimers;
+use super::{KeySlot, KeyedFiles, StateTable, TimerKind, Timers};
+use bytes::Bytes;
+use flott_core::{Data, Error, Key, KeyGroupRange, MaxParallelism, ProcessingTime, Result};
+use std::any::Any;
+use std::marker::PhantomData;
+
+/// Which state of an operator: made by registering it, used by the state kinds.
+pub struct TableId<N, V> {
+    number: usize,
+    types: PhantomData<fn() -> (N, V)>,
+}
+
+impl<N, V> Clone for TableId<N, V> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<N, V> Copy for TableId<N, V> {}
+
+/// Which timers of an operator.
+pub struct TimersId<N> {
+    number: usize,
+    types: PhantomData<fn() -> N>,
+}
+
+impl<N> Clone for TimersId<N> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<N> Copy for TimersId<N> {}
+
+struct Named {
+    name: String,
+    shape: StateShape,
+    table: Box<dyn AnyTable>,
+}
+
+/// All keyed state of an operator whose keys are `K`, for the key groups that the subtask owns.
+pub struct KeyedState<K> {
+    max: MaxParallelism,
+    range: KeyGroupRange,
+    /// In order of registration.
+    tables: Vec<Named>,
+    timers: Vec<Box<dyn AnyTimers>>,
+    current: Option<(K, KeySlot)>,
+    /// The time that TTL goes by: read from the clock once per batch.
+    now: ProcessingTime,
+    /// State of the checkpoint that no one has registered yet.
+    restored: Restored,
+    chain: Chain,
+}
+
+impl<K: Key> KeyedState<K> {
+    /// Empty state for the key groups of `range`, of `max` in all.
+    pub fn new(max: MaxParallelism, range: KeyGroupRange) -> Self {
+        KeyedState {
+            max,
+            range,
+            tables: Vec::new(),
+            timers: Vec::new(),
+            current: None,
+            now: ProcessingTime(0),
+            restored: Restored::default(),
+            chain: Chain::default(),
+        }
+    }
+
+    /// Registers the state `name` and fills it with what the checkpoint holds for it.
+    ///
+    /// # Errors
+    /// `Invalid` when the name is taken; `Corrupt` when the checkpoint holds something of another type under it.
+    pub fn register<N: Key, V: Data>(&mut self, name: &str) -> Result<TableId<N, V>> {
+        let table = self.restored_table(name, StateShape::Table)?;
+        self.add_table(name, StateShape::Table, table)
+    }
+
+    /// A table with what the checkpoint holds under `name`, which must be of this shape.
+    pub(super) fn restored_table<N: Key, V: Data>(
+        &mut self,
+        name: &str,
+        shape: StateShape,
+    ) -> Result<StateTable<K, N, V>> {
+        let mut table = StateTable::new(self.max, self.range);
+        self.restored.apply(name, shape, &mut table)?;
+        Ok(table)
+    }
+
+    /// The shape in which the checkpoint holds `name`.
+    pub(super) fn restored_shape(&self, name: &str) -> Option<StateShape> {
+        self.restored.shape(name)
+    }
+
+    pub(super) fn add_table<N: Key, V: Data>(
+        &mut self,
+        name: &str,
+        shape: StateShape,
+        table: StateTable<K, N, V>,
+    ) -> Result<TableId<N, V>> {
+        if self.tables.iter().any(|t| t.name == name) {
+            return Err(Error::invalid(format!("two states of one operator are called `{name}`; give each its own name")));
+        }
+        if u16::try_from(name.len()).is_err() || self.tables.len() >= usize::from(u16::MAX) {
+            return Err(Error::invalid(
+                "an operator has more than 65535 states, or one with a name of more than 65535 bytes; use map state instead",
+            ));
+        }
+        // A file before may hold, as unregistered, what the table holds now.
+        self.chain.restart();
+        self.tables.push(Named { name: name.to_owned(), shape, table: Box::new(table) });
+        Ok(TableId { number: self.tables.len() - 1, types: PhantomData })
+    }
+
+    /// The table of a registered state.
+    ///
+    /// # Panics
+    /// When `id` was made by another operator's state.
+    #[inline]
+    pub fn table<N: Key, V: Data>(&mut self, id: TableId<N, V>) -> &mut StateTable<K, N, V> {
+        match table_of(&mut self.tables, id) {
+            Some(table) => table,
+            None => unreachable!("a state's handle is used with the operator that made it"),
+        }
+    }
+
+    /// The table of a registered state, and the current key with its slot.
+    ///
+    /// # Errors
+    /// `Invalid` when no key is set (state is used outside of a keyed call), or when `id` is another operator's.
+    #[inline]
+    pub fn keyed_table<N: Key, V: Data>(
+        &mut self,
+        id: TableId<N, V>,
+    ) -> Result<(&mut StateTable<K, N, V>, &K, KeySlot)> {
+        let Some((key, slot)) = &self.current else { return Err(no_key()) };
+        let Some(table) = table_of(&mut self.tables, id) else { return Err(foreign_handle()) };
+        Ok((table, key, *slot))
+    }
+
+    /// Registers timers whose namespace is `N` and takes over those of the checkpoint.
+    ///
+    /// # Errors
+    /// As [`KeyedState::register`].
+    pub fn register_timers<N: Key>(&mut self, kind: TimerKind, name: &str) -> Result<TimersId<N>> {
+        let table = self.register::<(i64, N), ()>(&format!("_timers/{}/{name}", kind.name()))?;
+        let mut timers = Timers::<K, N>::new(kind, table.number);
+        timers.rebuild(self.table(table));
+        self.timers.push(Box::new(timers));
+        Ok(TimersId { number: self.timers.len() - 1, types: PhantomData })
+    }
+
+    /// Registers a timer of the current key. The same (key, namespace, time) twice is one timer. Returns whether it
+    /// is new.
+    ///
+    /// # Errors
+    /// `Invalid` when no key is set.
+    #[inline]
+    pub fn register_timer<N: Key>(&mut self, id: TimersId<N>, namespace: &N, time: i64) -> Result<bool> {
+        let KeyedState { timers, tables, current, .. } = self;
+        let Some((key, slot)) = current else { return Err(no_key()) };
+        let (timers, table) = timers_and_table(timers, tables, id).ok_or_else(foreign_handle)?;
+        Ok(timers.register(table, *slot, key, namespace, time))
+    }
+
+    /// Removes a timer of the current key; nothing happens if there is none.
+    ///
+    /// # Errors
+    /// `Invalid` when no key is set.
+    pub fn delete_timer<N: Key>(&mut self, id: TimersId<N>, namespace: &N, time: i64) -> Result<()> {
+        let KeyedState { timers, tables, current, .. } = self;
+        let Some((key, slot)) = current else { return Err(no_key()) };
+        let (timers, table) = timers_and_table(timers, tables, id).ok_or_else(foreign_handle)?;
+        timers.delete(table, *slot, key, namespace, time);
+        Ok(())
+    }
+
+    /// Takes the earliest timer that is due at `up_to` and makes its key the current one. Returns its time and
+    /// namespace. Timers of one time come in no particular order.
+    pub fn pop_timer<N: Key>(&mut self, id: TimersId<N>, up_to: i64) -> Option<(i64, N)> {
+        let (max, range) = (self.max, self.range);
+        let (timers, table) = timers_and_table(&mut self.timers, &mut self.tables, id)?;
+        let (time, key, slot, namespace) = timers.pop(table, up_to, |key| KeySlot::of(key, max, range))?;
+        self.current = Some((key, slot));
+        Some((time, namespace))
+    }
+
+    /// The earliest processing-time timer. It may have been deleted since, so that nothing is due then.
+    pub fn next_processing_timer(&self) -> Option<ProcessingTime> {
+        self.timers
+            .iter()
+            .filter(|t| t.kind() == TimerKind::ProcessingTime)
+            .filter_map(|t| t.first())
+            .min()
+            .map(ProcessingTime)
+    }
+
+    /// Makes `key` the current key.
+    #[inline]
+    pub fn set_key(&mut self, key: &K) {
+        let slot = KeySlot::of(key, self.max, self.range);
+        match &mut self.current {
+            Some((current, current_slot)) => {
+                current.clone_from(key);
+                *current_slot = slot;
+            }
+            None => self.current = Some((key.clone(), slot)),
+        }
+    }
+
+    /// Makes no key current: state may not be used until the next [`KeyedState::set_key`].
+    pub fn clear_key(&mut self) {
+        self.current = None;
+    }
+
+    /// The current key.
+    ///
+    /// # Errors
+    /// `Invalid` when no key is set.
+    #[inline]
+    pub fn key(&self) -> Result<&K> {
+        self.current.as_ref().map(|(key, _)| key).ok_or_else(no_key)
+    }
+
+    /// The slot of any key, for direct use of a [`StateTable`].
+    #[inline]
+    pub fn slot(&self, key: &K) -> KeySlot {
+        KeySlot::of(key, self.max, self.range)
+    }
+
+    /// The key groups of the subtask.
+    pub fn range(&self) -> KeyGroupRange {
+        self.range
+    }
+
+    /// The time that TTL goes by.
+    #[inline]
+    pub fn now(&self) -> ProcessingTime {
+        self.now
+    }
+
+    /// Sets the time that TTL goes by: before states are registered, then once per batch.
+    pub fn set_now(&mut self, now: ProcessingTime) {
+        self.now = now;
+    }
+
+    pub(super) fn take_snapshot(&mut self, full: bool, name_file: &mut dyn FnMut() -> String) -> Result<KeyedFiles> {
+        let KeyedState { tables, restored, chain, range, now, .. } = self;
+        let states = tables.iter_mut().map(|t| (t.name.as_str(), t.shape, &mut *t.table)).collect();
+        chain.snapshot(*range, *now, states, restored, full, name_file)
+    }
+
+    pub(super) fn take_savepoint(&mut self, name_file: &mut dyn FnMut() -> String) -> Result<KeyedFiles> {
+        let KeyedState { tables, restored, chain, range, now, .. } = self;
+        let states = tables.iter_mut().map(|t| (t.name.as_str(), t.shape, &mut *t.table)).collect();
+        chain.savepoint(*range, *now, states, restored, name_file)
+    }
+
+    pub(super) fn add_restored(&mut self, file: Bytes) -> Result<()> {
+        self.restored.add(self.range, file)
+    }
+
+    pub(super) fn restored_names(&self) -> Vec<String> {
+        self.restored.names()
+    }
+
+    pub(super) fn tables(&self) -> impl Iterator<Item = &dyn AnyTable> {
+        self.tables.iter().map(|t| &*t.table)
+    }
+}
+
+#[cold]
+fn no_key() -> Error {
+    Error::invalid(
+        "keyed state is used where there is no key: use it in a keyed function, while a record or a timer is processed",
+    )
+}
+
+#[cold]
+fn foreign_handle() -> Error {
+    Error::invalid("a state's handle is used with an operator that did not make it; register the state in `open` of each operator")
+}
+
+#[inline]
+fn table_of<K: Key, N: Key, V: Data>(tables: &mut [Named], id: TableId<N, V>) -> Option<&mut StateTable<K, N, V>> {
+    let table: &mut dyn Any = &mut *tables.get_mut(id.number)?.table;
+    table.downcast_mut()
+}
+
+#[inline]
+#[expect(clippy::type_complexity, reason = "two borrows from two lists")]
+fn timers_and_table<'a, K: Key, N: Key>(
+    timers: &'a mut [Box<dyn AnyTimers>],
+    tables: &'a mut [Named],
+    id: TimersId<N>,
+) -> Option<(&'a mut Timers<K, N>, &'a mut StateTable<K, (i64, N), ()>)> {
+    let timers: &mut dyn Any = &mut **timers.get_mut(id.number)?;
+    let timers: &mut Timers<K, N> = timers.downcast_mut()?;
+    let table = TableId { number: timers.table_number(), types: PhantomData };
+    Some((timers, table_of(tables, table)?))
+}

@@ -1,0 +1,160 @@
+//! What a snapshot consists of: the small, serialisable descriptions that travel from task to coordinator, into the
+//! checkpoint's metadata, and back to a task at restore.
+
+use flott_core::{KeyGroupRange, OperatorId};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// Bytes of a snapshot: here, or in a file.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Blob {
+    /// Small enough to be kept in the metadata.
+    Inline(#[serde(with = "hex_bytes")] Vec<u8>),
+    /// A file below the job's checkpoint folder.
+    File {
+        /// Path relative to the job's folder, such as `shared/1f…` or `chk-7/2a…`.
+        path: String,
+        /// Bytes.
+        len: u64,
+        /// XXH3-64 of the bytes, as hexadecimal text.
+        #[serde(with = "hex_sum")]
+        sum: u64,
+    },
+}
+
+impl Blob {
+    /// Bytes, wherever they are.
+    pub fn len(&self) -> u64 {
+        match self {
+            Blob::Inline(bytes) => bytes.len() as u64,
+            Blob::File { len, .. } => *len,
+        }
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The file's path, if it is one.
+    pub fn path(&self) -> Option<&str> {
+        match self {
+            Blob::Inline(_) => None,
+            Blob::File { path, .. } => Some(path),
+        }
+    }
+}
+
+/// What [`Blob::File`] keeps to find damage: XXH3-64.
+pub(crate) fn checksum(bytes: &[u8]) -> u64 {
+    xxhash_rust::xxh3::xxh3_64(bytes)
+}
+
+/// Keyed state of one operator in one subtask: a full file and the changes since, in order.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KeyedSnapshot {
+    /// The key groups that the files hold.
+    pub range: KeyGroupRange,
+    /// First the full one, then what changed, oldest first.
+    pub files: Vec<Blob>,
+}
+
+/// How the items of an operator's list are dealt out when the parallelism changes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Redistribution {
+    /// Item by item, in turn, over the new subtasks.
+    Split,
+    /// Every subtask gets all items of all subtasks.
+    Union,
+    /// Every subtask has the same content and keeps one copy of it.
+    Broadcast,
+}
+
+/// One list of an operator's non-keyed state in one subtask.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ListSnapshot {
+    /// What happens to the items at another parallelism.
+    pub redistribution: Redistribution,
+    /// Each item's length in the blob, in bytes.
+    pub lengths: Vec<u32>,
+    /// The encoded items, one after the other.
+    pub items: Blob,
+}
+
+/// Everything one operator remembers in one subtask.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OperatorSnapshot {
+    /// Keyed state and timers, if it has any.
+    pub keyed: Option<KeyedSnapshot>,
+    /// Non-keyed state by name: lists, broadcast maps, source splits, sink writers' state, committables.
+    pub lists: BTreeMap<String, ListSnapshot>,
+}
+
+impl OperatorSnapshot {
+    /// Every blob of the snapshot.
+    pub fn blobs(&self) -> impl Iterator<Item = &Blob> {
+        self.keyed.iter().flat_map(|k| &k.files).chain(self.lists.values().map(|l| &l.items))
+    }
+
+    /// Bytes of all blobs.
+    pub fn byte_count(&self) -> u64 {
+        self.blobs().map(Blob::len).sum()
+    }
+}
+
+/// Everything one subtask remembers: a snapshot for each operator of its chain.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SubtaskSnapshot {
+    /// In the order of the chain.
+    pub operators: Vec<(OperatorId, OperatorSnapshot)>,
+    /// Whether the subtask had seen the end of its input and has nothing left to do.
+    pub finished: bool,
+}
+
+impl SubtaskSnapshot {
+    /// Bytes of all blobs.
+    pub fn byte_count(&self) -> u64 {
+        self.operators.iter().map(|(_, o)| o.byte_count()).sum()
+    }
+}
+
+/// Bytes as hexadecimal text, so that metadata stays readable JSON.
+mod hex_bytes {
+    use serde::{Deserialize, Deserializer, Serializer, de::Error};
+
+    pub fn serialize<S: Serializer>(bytes: &[u8], serializer: S) -> Result<S::Ok, S::Error> {
+        const DIGITS: &[u8; 16] = b"0123456789abcdef";
+        let text: String =
+            bytes.iter().flat_map(|b| [DIGITS[usize::from(b >> 4)] as char, DIGITS[usize::from(b & 15)] as char]).collect();
+        serializer.serialize_str(&text)
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<u8>, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        let digit = |c: u8| (c as char).to_digit(16).map(|d| d as u8);
+        text.as_bytes()
+            .chunks(2)
+            .map(|pair| match pair {
+                [high, low] => digit(*high).zip(digit(*low)).map(|(h, l)| h << 4 | l),
+                _ => None,
+            })
+            .collect::<Option<Vec<u8>>>()
+            .ok_or_else(|| D::Error::custom("inline bytes are not pairs of hexadecimal digits"))
+    }
+}
+
+/// A checksum as hexadecimal text: as a number it would lose digits in most readers of JSON.
+mod hex_sum {
+    use serde::{Deserialize, Deserializer, Serializer, de::Error};
+
+    pub fn serialize<S: Serializer>(sum: &u64, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(&format_args!("{sum:016x}"))
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        u64::from_str_radix(&text, 16).map_err(|_| D::Error::custom("a checksum is not hexadecimal"))
+    }
+}

@@ -1,0 +1,196 @@
+//! Wiring and starting the subtasks of an attempt.
+
+use crate::slot;
+use flott_api::RuntimeMode;
+use flott_api::control::{TaskCommand, TaskEvent, TaskId};
+use flott_api::metrics::MetricRegistry;
+use flott_core::config::{EXCHANGE_BATCH_ROWS, EXCHANGE_CHANNEL_BATCHES};
+use flott_core::{AttemptId, Configuration, Error, JobId, Result, SubtaskIndex, VertexId};
+use flott_env::Env;
+use flott_graph::{JobEdge, JobGraph, JobVertex, consumers, producers};
+use flott_runtime::TaskSpec;
+use flott_runtime::exchange::Port;
+use flott_runtime::exchange::channel::{Sender, gate};
+use flott_runtime::input::Input;
+use flott_state::checkpoint::{JobCheckpoints, SubtaskRestore};
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use tokio::sync::{mpsc, oneshot};
+
+/// Commands that wait for one task. Far more than a healthy task ever lets wait.
+const COMMANDS_MAX: usize = 1024;
+
+/// One attempt of a job, to be run.
+pub struct Deployment {
+    /// The job.
+    pub job: JobId,
+    /// The job's graph.
+    pub graph: Arc<JobGraph>,
+    /// Which run it is.
+    pub attempt: AttemptId,
+    /// Streaming or batch.
+    pub mode: RuntimeMode,
+    /// Whether barriers are aligned.
+    pub exactly_once: bool,
+    /// What each operator of a subtask gets back from a checkpoint, in the chain's order; nothing for a fresh start.
+    pub restore: BTreeMap<(VertexId, SubtaskIndex), Vec<SubtaskRestore>>,
+    /// Where snapshots are written.
+    pub checkpoints: JobCheckpoints,
+    /// Where events go.
+    pub events: mpsc::Sender<(TaskId, TaskEvent)>,
+    /// What the user has set.
+    pub config: Arc<Configuration>,
+}
+
+/// The process that runs subtasks.
+#[derive(Clone)]
+pub struct TaskManager {
+    env: Env,
+    metrics: MetricRegistry,
+}
+
+/// The subtasks of one attempt.
+pub struct Tasks {
+    handles: BTreeMap<TaskId, Handle>,
+}
+
+struct Handle {
+    commands: mpsc::Sender<TaskCommand>,
+    cancel: Mutex<Option<oneshot::Sender<()>>>,
+}
+
+impl Tasks {
+    /// Sends a command to a task. One for a task that is gone is dropped. Cancelling goes past whatever waits.
+    ///
+    /// # Errors
+    /// `Limit` when the task does not take its commands any more.
+    pub fn send(&self, task: TaskId, command: TaskCommand) -> Result<()> {
+        let Some(handle) = self.handles.get(&task) else { return Ok(()) };
+        if matches!(command, TaskCommand::Cancel) {
+            if let Some(cancel) = handle.cancel.lock().unwrap_or_else(PoisonError::into_inner).take() {
+                // A task that has ended by itself needs no cancelling.
+                let _ = cancel.send(());
+            }
+            return Ok(());
+        }
+        match handle.commands.try_send(command) {
+            Ok(()) | Err(mpsc::error::TrySendError::Closed(_)) => Ok(()),
+            Err(mpsc::error::TrySendError::Full(_)) => Err(Error::limit(format!(
+                "{task} has let {COMMANDS_MAX} commands wait: its code does not return; look at what it is doing"
+            ))),
+        }
+    }
+
+    /// All tasks, in order.
+    pub fn ids(&self) -> impl Iterator<Item = TaskId> {
+        self.handles.keys().copied()
+    }
+}
+
+impl TaskManager {
+    /// A TaskManager in this process.
+    pub fn new(env: Env, metrics: MetricRegistry) -> Self {
+        TaskManager { env, metrics }
+    }
+
+    /// Connects the subtasks of an attempt and starts the slots that run them.
+    ///
+    /// # Errors
+    /// `Invalid` for options that are not what they should be, `Unavailable` when the system gives no thread.
+    pub fn deploy(&self, deployment: Deployment) -> Result<Tasks> {
+        let batch_rows = deployment.config.get(&EXCHANGE_BATCH_ROWS)?;
+        let capacity = deployment.config.get(&EXCHANGE_CHANNEL_BATCHES)?;
+        let graph = deployment.graph.clone();
+        let mut wiring = Wiring::default();
+        for vertex in &graph.vertices {
+            wiring.add_gates(&graph, vertex, capacity, deployment.exactly_once);
+        }
+        let Deployment { job, attempt, mode, mut restore, checkpoints, events, config, .. } = deployment;
+        let mut handles = BTreeMap::new();
+        for (number, members) in flott_graph::slots(&graph).into_iter().enumerate() {
+            let mut tasks = Vec::new();
+            for (vertex, subtask) in members {
+                let id = TaskId { vertex, subtask, attempt };
+                let (commands, mailbox) = mpsc::channel(COMMANDS_MAX);
+                let (cancel, cancelled) = oneshot::channel();
+                handles.insert(id, Handle { commands, cancel: Mutex::new(Some(cancel)) });
+                let spec = TaskSpec {
+                    id,
+                    job,
+                    graph: graph.clone(),
+                    input: wiring.inputs.remove(&(vertex, subtask)),
+                    ports: wiring.ports(&graph, (vertex, subtask), batch_rows, &self.env),
+                    restore: restore.remove(&(vertex, subtask)).unwrap_or_default(),
+                    commands: mailbox,
+                    events: events.clone(),
+                    checkpoints: checkpoints.clone(),
+                    env: self.env.clone(),
+                    mode,
+                    config: config.clone(),
+                    metrics: self.metrics.clone(),
+                };
+                tasks.push((spec, cancelled));
+            }
+            slot::start(&self.env, &format!("flott-slot-{number}"), tasks)?;
+        }
+        Ok(Tasks { handles })
+    }
+}
+
+/// The channels of an attempt while tasks are being made.
+#[derive(Default)]
+struct Wiring {
+    inputs: BTreeMap<(VertexId, SubtaskIndex), Input>,
+    /// By edge and sending subtask: one sender per receiving subtask it is connected to, in order.
+    senders: BTreeMap<(usize, u32), Vec<(u32, Sender)>>,
+}
+
+impl Wiring {
+    fn add_gates(&mut self, graph: &JobGraph, vertex: &JobVertex, capacity: usize, exactly_once: bool) {
+        if vertex.is_source() {
+            return;
+        }
+        for subtask in 0..vertex.parallelism {
+            let mut ends = Vec::new();
+            let mut inputs = Vec::new();
+            for edges in &vertex.inputs {
+                let before = ends.len();
+                for &edge in edges {
+                    let JobEdge { from, partitioning, .. } = &graph.edges[edge];
+                    let senders = graph.vertices[from.0 as usize].parallelism;
+                    let connected = producers(partitioning, subtask, senders, vertex.parallelism);
+                    ends.extend(connected.into_iter().map(|sender| (edge, sender)));
+                }
+                inputs.push(ends.len() - before);
+            }
+            let (gate, senders) = gate(ends.len(), capacity);
+            for ((edge, sender), end) in ends.into_iter().zip(senders) {
+                self.senders.entry((edge, sender)).or_default().push((subtask, end));
+            }
+            self.inputs.insert((vertex.id, SubtaskIndex(subtask)), Input::new(gate, &inputs, exactly_once));
+        }
+    }
+
+    fn ports(
+        &mut self,
+        graph: &JobGraph,
+        (vertex, subtask): (VertexId, SubtaskIndex),
+        batch_rows: usize,
+        env: &Env,
+    ) -> BTreeMap<usize, Port> {
+        let mut ports = BTreeMap::new();
+        for (number, edge) in graph.edges.iter().enumerate().filter(|(_, e)| e.from == vertex) {
+            let to = &graph.vertices[edge.to.0 as usize];
+            let mut senders = self.senders.remove(&(number, subtask.0)).unwrap_or_default();
+            senders.sort_by_key(|(receiver, _)| *receiver);
+            debug_assert_eq!(
+                senders.len(),
+                consumers(&edge.partitioning, subtask.0, graph.vertices[vertex.0 as usize].parallelism, to.parallelism).len()
+            );
+            let senders = senders.into_iter().map(|(_, end)| end).collect();
+            let port = Port::new(edge.partitioning.clone(), to.max_parallelism, senders, batch_rows, env.fork_random());
+            ports.insert(number, port);
+        }
+        ports
+    }
+}
