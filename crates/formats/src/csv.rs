@@ -83,7 +83,8 @@ impl<T> CsvFormat<T> {
         self
     }
 
-    /// Quotes are characters like others.
+    /// Quotes are characters like others. Such a file cannot hold a field with a delimiter or a line end in it, so do
+    /// not write one unless fields never have them.
     #[must_use]
     pub fn without_quotes(mut self) -> Self {
         self.dialect.quote = None;

@@ -78,6 +78,7 @@ pub(crate) fn build(graph: &StreamGraph, settings: &JobSettings) -> Result<JobGr
             name: chain_name(&chain, 0).into(),
             parallelism: graph.parallelism(head, settings)?,
             max_parallelism: graph.max_parallelism(head, settings)?,
+            is_max_parallelism_set: graph.nodes[head.0].max_parallelism.or(settings.max_parallelism).is_some(),
             slot_sharing_group: builder.groups[head.0].clone(),
             nodes: chain,
             inputs,

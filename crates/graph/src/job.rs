@@ -49,6 +49,8 @@ pub struct JobVertex {
     pub parallelism: u32,
     /// Number of key groups.
     pub max_parallelism: MaxParallelism,
+    /// Whether the user has set that number; if not, a checkpoint that the job is restored from decides.
+    pub is_max_parallelism_set: bool,
     /// Subtasks of vertices of one group share slots.
     pub slot_sharing_group: String,
     /// The operators, each before those that it feeds. The first is the head, which has the inputs.

@@ -22,5 +22,5 @@ pub mod restart;
 pub mod source_coordinator;
 
 pub use job::{
-    Deployment, JobDescription, JobHandle, JobStatus, OperatorDescription, TaskDeployment, TaskGateway, VertexDescription,
+    Deployment, JobDescription, JobHandle, JobStatus, OperatorDescription, TaskGateway, VertexDescription, prepare,
 };

@@ -131,10 +131,13 @@ impl SourceCoordinator {
             SourceEvent::SplitRequested(reader) if reader.0 >= self.parallelism => {
                 return Err(Error::internal(format!("reader {reader} of {} has asked for a split", self.parallelism)));
             }
-            SourceEvent::SplitRequested(reader) => match &mut self.held {
-                Some(held) => drop(held.insert(reader)),
-                None => self.answer(reader, out)?,
-            },
+            SourceEvent::SplitRequested(reader) => {
+                if let Some(held) = &mut self.held {
+                    held.insert(reader);
+                } else {
+                    self.answer(reader, out)?;
+                }
+            }
         }
         Ok(())
     }
@@ -166,7 +169,9 @@ impl SourceCoordinator {
             splits.entry(reader).or_default().push(split);
         }
         let operator = self.operator;
-        out.extend(splits.into_iter().map(|(r, splits)| SourceCommand::Send(r, TaskCommand::AddSplits { operator, splits })));
+        out.extend(
+            splits.into_iter().map(|(r, splits)| SourceCommand::Send(r, TaskCommand::AddSplits { operator, splits })),
+        );
         for reader in assigned.no_more {
             if reader.0 < self.parallelism && self.no_more.insert(reader) {
                 out.push(SourceCommand::Send(reader, TaskCommand::NoMoreSplits { operator }));

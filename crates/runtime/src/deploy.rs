@@ -5,7 +5,7 @@ use crate::input::Input;
 use flott_api::RuntimeMode;
 use flott_api::control::{TaskCommand, TaskEvent, TaskId};
 use flott_api::metrics::MetricRegistry;
-use flott_core::{Configuration, JobId};
+use flott_core::{Configuration, JobId, OperatorId};
 use flott_env::Env;
 use flott_graph::JobGraph;
 use flott_state::checkpoint::{JobCheckpoints, SubtaskRestore};
@@ -25,8 +25,10 @@ pub struct TaskSpec {
     pub input: Option<Input>,
     /// Channels to other tasks, by the edge's index in the job graph.
     pub ports: BTreeMap<usize, Port>,
-    /// What each operator of the chain gets back from a checkpoint, in the chain's order; empty for a fresh start.
-    pub restore: Vec<SubtaskRestore>,
+    /// What operators of the chain take over from a checkpoint; those that are not in it start with empty state.
+    pub restore: BTreeMap<OperatorId, SubtaskRestore>,
+    /// Where the files are that `restore` names; they may be another job's.
+    pub restore_files: JobCheckpoints,
     /// From the job master.
     pub commands: mpsc::Receiver<TaskCommand>,
     /// To the job master.

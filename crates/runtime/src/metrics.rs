@@ -1,7 +1,8 @@
 //! What a task measures of itself, by Flink's names.
 
 use flott_api::TaskInfo;
-use flott_api::metrics::{Gauge, Labels, MetricRegistry, OperatorMetrics};
+use flott_api::metrics::{Counter, Gauge, Labels, MetricRegistry, OperatorMetrics};
+use flott_core::ProcessingTime;
 use std::time::Duration;
 
 /// How often shares of time are brought up to date.
@@ -30,6 +31,11 @@ pub(crate) struct TaskMetrics {
     idle: Gauge,
     backpressured: Gauge,
     pub(crate) watermark: Gauge,
+    pub(crate) bytes_in: Counter,
+    pub(crate) bytes_out: Counter,
+    /// How far event time is behind the clock, in ms.
+    watermark_lag: Gauge,
+    rates: Vec<OperatorRate>,
     pub(crate) state_bytes: Gauge,
     pub(crate) state_entries: Gauge,
     period_start: Duration,
@@ -45,12 +51,27 @@ impl TaskMetrics {
             idle: registry.gauge("idleTimeMsPerSecond", &labels),
             backpressured: registry.gauge("backPressuredTimeMsPerSecond", &labels),
             watermark: registry.gauge("currentInputWatermark", &labels),
+            bytes_in: registry.counter("numBytesIn", &labels),
+            bytes_out: registry.counter("numBytesOut", &labels),
+            watermark_lag: registry.gauge("watermarkLag", &labels),
+            rates: Vec::new(),
             state_bytes: registry.gauge("stateSizeBytes", &labels),
             state_entries: registry.gauge("stateEntries", &labels),
             period_start: now,
             busy_time: Duration::ZERO,
             backpressured_time: Duration::ZERO,
         }
+    }
+
+    /// From now on the rates of an operator are shown too.
+    pub(crate) fn watch(&mut self, operator: &OperatorMetrics) {
+        self.rates.push(OperatorRate {
+            records_in: operator.records_in.clone(),
+            records_out: operator.records_out.clone(),
+            in_per_second: operator.gauge("numRecordsInPerSecond"),
+            out_per_second: operator.gauge("numRecordsOutPerSecond"),
+            last: (0, 0),
+        });
     }
 
     pub(crate) fn worked(&mut self, time: Duration) {
@@ -62,7 +83,7 @@ impl TaskMetrics {
     }
 
     /// Whether a period is over, in which case the gauges now show it.
-    pub(crate) fn roll(&mut self, now: Duration) -> bool {
+    pub(crate) fn roll(&mut self, now: Duration, clock: ProcessingTime) -> bool {
         let period = now.saturating_sub(self.period_start);
         if period < PERIOD {
             return false;
@@ -72,9 +93,36 @@ impl TaskMetrics {
         self.busy.set(busy);
         self.backpressured.set(backpressured);
         self.idle.set((1000 - busy - backpressured).max(0));
+        for rate in &mut self.rates {
+            rate.roll(period.as_secs_f64());
+        }
+        // Before the first watermark and after the last there is no lag to speak of.
+        let watermark = self.watermark.get();
+        if watermark != 0 && watermark != i64::MIN && watermark != i64::MAX {
+            self.watermark_lag.set(clock.0.saturating_sub(watermark));
+        }
         self.period_start = now;
         self.busy_time = Duration::ZERO;
         self.backpressured_time = Duration::ZERO;
         true
+    }
+}
+
+/// The counters of an operator as rates.
+struct OperatorRate {
+    records_in: Counter,
+    records_out: Counter,
+    in_per_second: Gauge,
+    out_per_second: Gauge,
+    last: (u64, u64),
+}
+
+impl OperatorRate {
+    fn roll(&mut self, seconds: f64) {
+        let now = (self.records_in.get(), self.records_out.get());
+        let per_second = |now: u64, last: u64| (now.saturating_sub(last) as f64 / seconds).round() as i64;
+        self.in_per_second.set(per_second(now.0, self.last.0));
+        self.out_per_second.set(per_second(now.1, self.last.1));
+        self.last = now;
     }
 }

@@ -1,5 +1,6 @@
 //! The sink side of a task: a writer, and a committer for what it has prepared.
 
+use flott_api::metrics::OperatorMetrics;
 use flott_api::sink::{AnyCommitter, AnyWriter};
 use flott_api::{AnySink, TaskInfo, sink::SinkContext};
 use flott_core::{Batch, CheckpointId, ErrorKind, OperatorId, ProcessingTime, Result, codec, error::ResultExt};
@@ -53,6 +54,10 @@ impl SinkTask {
         // They belong to a checkpoint that is complete, or it would not have been restored.
         task.commit_all().await?;
         Ok(task)
+    }
+
+    pub(crate) fn metrics(&self) -> &OperatorMetrics {
+        &self.cx.metrics
     }
 
     pub(crate) fn emit(&mut self, batch: Batch) {

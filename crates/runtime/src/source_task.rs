@@ -4,7 +4,8 @@ mod splits;
 
 use crate::input::InputEvent;
 use flott_api::RuntimeMode;
-use flott_api::source::{AnyReader, Emitted};
+use flott_api::metrics::OperatorMetrics;
+use flott_api::source::{AnyReader, Emitted, ReaderContext};
 use flott_api::control::SplitBytes;
 use flott_api::watermark::Alignment;
 use flott_core::{OperatorId, ProcessingTime, Result, Watermark};
@@ -19,6 +20,7 @@ use std::time::Duration;
 pub(crate) struct SourceTask {
     pub(crate) operator: OperatorId,
     name: Arc<str>,
+    pub(crate) metrics: OperatorMetrics,
     reader: Box<dyn AnyReader>,
     splits: SplitWatermarks,
     env: Env,
@@ -49,18 +51,18 @@ pub(crate) struct SourceTiming {
 
 impl SourceTask {
     pub(crate) fn new(
-        operator: OperatorId,
-        name: Arc<str>,
+        cx: ReaderContext,
         reader: Box<dyn AnyReader>,
-        env: Env,
         mode: RuntimeMode,
         rows_max: usize,
         timing: SourceTiming,
     ) -> Self {
+        let ReaderContext { env, info, metrics, .. } = cx;
         let now = env.now();
         SourceTask {
-            operator,
-            name,
+            operator: info.operator,
+            name: info.operator_name,
+            metrics,
             reader,
             splits: SplitWatermarks::new(now),
             mode,
@@ -164,6 +166,8 @@ impl SourceTask {
             self.dry = false;
             match emitted {
                 Emitted::Rows { split, mut batch, watermarks } => {
+                    self.metrics.records_in.add(batch.len() as u64);
+                    self.metrics.records_out.add(batch.len() as u64);
                     if self.mode == RuntimeMode::Batch {
                         return Poll::Ready(Ok(InputEvent::Batch(0, batch)));
                     }

@@ -114,7 +114,8 @@ enum Next {
 
 impl Task {
     async fn run(spec: TaskSpec, running: Rc<Running>) -> Result<()> {
-        let finished = !spec.restore.is_empty() && spec.restore.iter().all(|r| r.finished);
+        let nodes = spec.graph.vertices.get(spec.id.vertex.0 as usize).map_or(&[][..], |v| &v.nodes);
+        let finished = nodes.iter().all(|n| spec.restore.get(&n.id).is_some_and(|r| r.finished));
         let mut task = build::build(spec, &running).await?;
         task.report(TaskEvent::Running).await;
         if finished {
@@ -149,7 +150,7 @@ impl Task {
             if self.chain.has_sealed() {
                 self.flush().await?;
             }
-            if self.metrics.roll(now) {
+            if self.metrics.roll(now, self.env.now()) {
                 self.measure();
             }
             turn += 1;
@@ -311,7 +312,10 @@ impl Task {
 
     async fn on_input(&mut self, event: InputEvent) -> Result<()> {
         match event {
-            InputEvent::Batch(input, batch) => self.chain.process(input, batch),
+            InputEvent::Batch(input, batch) => {
+                self.metrics.bytes_in.add(batch.byte_count() as u64);
+                self.chain.process(input, batch)
+            }
             InputEvent::Watermark(watermark) => self.advance(watermark).await,
             InputEvent::Idle if self.mode == RuntimeMode::Batch => Ok(()),
             InputEvent::Idle => self.chain.idle(),

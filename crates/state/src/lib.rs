@@ -11,8 +11,9 @@ pub mod operator;
 pub mod snapshot;
 
 pub use keyed::{
-    AggregateFunction, AggregatingState, AnyKeyedState, KeyMap, KeySlot, KeyedState, ListState, MapState, ReducingState,
-    StateAccess, StateTtl, TimerKind, Timers, TtlUpdate, TtlVisibility, ValueState,
+    AggregateFunction, AggregatingState, AnyKeyedState, KeyMap, KeySlot, KeyedFiles, KeyedState, ListState, MapState,
+    ReducingState, StateAccess, StateTable, StateTtl, TableId, TimerKind, Timers, TimersId, TtlUpdate, TtlVisibility,
+    ValueState,
 };
 pub use operator::{BroadcastState, EncodedList, OperatorListState, OperatorState};
 pub use snapshot::{Blob, KeyedSnapshot, ListSnapshot, OperatorSnapshot, Redistribution, SubtaskSnapshot};

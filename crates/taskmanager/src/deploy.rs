@@ -1,11 +1,11 @@
 //! Wiring and starting the subtasks of an attempt.
 
 use crate::slot;
-use flott_api::RuntimeMode;
+use flott_api::{Partitioning, RuntimeMode};
 use flott_api::control::{TaskCommand, TaskEvent, TaskId};
 use flott_api::metrics::MetricRegistry;
 use flott_core::config::{EXCHANGE_BATCH_ROWS, EXCHANGE_CHANNEL_BATCHES};
-use flott_core::{AttemptId, Configuration, Error, JobId, Result, SubtaskIndex, VertexId};
+use flott_core::{AttemptId, Configuration, Error, JobId, OperatorId, Result, SubtaskIndex, VertexId};
 use flott_env::Env;
 use flott_graph::{JobEdge, JobGraph, JobVertex, consumers, producers};
 use flott_runtime::TaskSpec;
@@ -32,8 +32,10 @@ pub struct Deployment {
     pub mode: RuntimeMode,
     /// Whether barriers are aligned.
     pub exactly_once: bool,
-    /// What each operator of a subtask gets back from a checkpoint, in the chain's order; nothing for a fresh start.
-    pub restore: BTreeMap<(VertexId, SubtaskIndex), Vec<SubtaskRestore>>,
+    /// What the operators of each subtask take over from a checkpoint.
+    pub restore: BTreeMap<(VertexId, SubtaskIndex), BTreeMap<OperatorId, SubtaskRestore>>,
+    /// Where the files are that `restore` names.
+    pub restore_files: JobCheckpoints,
     /// Where snapshots are written.
     pub checkpoints: JobCheckpoints,
     /// Where events go.
@@ -81,6 +83,16 @@ impl Tasks {
         }
     }
 
+    /// Stops all tasks, wherever they wait.
+    pub fn cancel(&self) {
+        for handle in self.handles.values() {
+            if let Some(cancel) = handle.cancel.lock().unwrap_or_else(PoisonError::into_inner).take() {
+                // A task that has ended by itself needs no cancelling.
+                let _ = cancel.send(());
+            }
+        }
+    }
+
     /// All tasks, in order.
     pub fn ids(&self) -> impl Iterator<Item = TaskId> {
         self.handles.keys().copied()
@@ -103,9 +115,9 @@ impl TaskManager {
         let graph = deployment.graph.clone();
         let mut wiring = Wiring::default();
         for vertex in &graph.vertices {
-            wiring.add_gates(&graph, vertex, capacity, deployment.exactly_once);
+            wiring.add_gates(&graph, vertex, capacity, deployment.exactly_once, deployment.mode);
         }
-        let Deployment { job, attempt, mode, mut restore, checkpoints, events, config, .. } = deployment;
+        let Deployment { job, attempt, mode, mut restore, restore_files, checkpoints, events, config, .. } = deployment;
         let mut handles = BTreeMap::new();
         for (number, members) in flott_graph::slots(&graph).into_iter().enumerate() {
             let mut tasks = Vec::new();
@@ -121,6 +133,7 @@ impl TaskManager {
                     input: wiring.inputs.remove(&(vertex, subtask)),
                     ports: wiring.ports(&graph, (vertex, subtask), batch_rows, &self.env),
                     restore: restore.remove(&(vertex, subtask)).unwrap_or_default(),
+                    restore_files: restore_files.clone(),
                     commands: mailbox,
                     events: events.clone(),
                     checkpoints: checkpoints.clone(),
@@ -146,10 +159,20 @@ struct Wiring {
 }
 
 impl Wiring {
-    fn add_gates(&mut self, graph: &JobGraph, vertex: &JobVertex, capacity: usize, exactly_once: bool) {
+    fn add_gates(
+        &mut self,
+        graph: &JobGraph,
+        vertex: &JobVertex,
+        capacity: usize,
+        exactly_once: bool,
+        mode: RuntimeMode,
+    ) {
         if vertex.is_source() {
             return;
         }
+        let is_broadcast = |edge: &usize| matches!(graph.edges[*edge].partitioning, Partitioning::Broadcast);
+        let broadcast_first =
+            mode == RuntimeMode::Batch && vertex.inputs.get(1).is_some_and(|edges| edges.iter().all(is_broadcast));
         for subtask in 0..vertex.parallelism {
             let mut ends = Vec::new();
             let mut inputs = Vec::new();
@@ -167,7 +190,9 @@ impl Wiring {
             for ((edge, sender), end) in ends.into_iter().zip(senders) {
                 self.senders.entry((edge, sender)).or_default().push((subtask, end));
             }
-            self.inputs.insert((vertex.id, SubtaskIndex(subtask)), Input::new(gate, &inputs, exactly_once));
+            let input = Input::new(gate, &inputs, exactly_once);
+            let input = if broadcast_first { input.broadcast_first() } else { input };
+            self.inputs.insert((vertex.id, SubtaskIndex(subtask)), input);
         }
     }
 

@@ -12,13 +12,15 @@ pub struct Collector<T> {
     timed: bool,
     /// The time of the record being processed.
     current: Option<EventTime>,
+    /// As many rows as the last run had: the next one is likely to need as much room.
+    expected: usize,
     /// Full runs: a batch has a time for all of its rows or for none, so a change between the two ends a run.
     runs: Vec<Batch>,
 }
 
 impl<T> Default for Collector<T> {
     fn default() -> Self {
-        Collector { rows: Vec::new(), times: Vec::new(), timed: false, current: None, runs: Vec::new() }
+        Collector { rows: Vec::new(), times: Vec::new(), timed: false, current: None, expected: 0, runs: Vec::new() }
     }
 }
 
@@ -42,6 +44,9 @@ impl<T: Data> Collector<T> {
                     self.end_run();
                     self.timed = false;
                 }
+                if self.rows.capacity() == 0 {
+                    self.make_room();
+                }
                 self.rows.push(value);
             }
         }
@@ -54,6 +59,9 @@ impl<T: Data> Collector<T> {
             self.end_run();
             self.timed = true;
         }
+        if self.rows.capacity() == 0 {
+            self.make_room();
+        }
         self.rows.push(value);
         self.times.push(time);
     }
@@ -62,14 +70,6 @@ impl<T: Data> Collector<T> {
     #[inline]
     pub fn set_time(&mut self, time: Option<EventTime>) {
         self.current = time;
-    }
-
-    /// Makes room for `rows` more; for operators.
-    pub fn reserve(&mut self, rows: usize) {
-        self.rows.reserve(rows);
-        if self.current.is_some() {
-            self.times.reserve(rows);
-        }
     }
 
     /// Number of rows that have not gone on, of the current run.
@@ -84,6 +84,14 @@ impl<T: Data> Collector<T> {
     }
 
     #[cold]
+    fn make_room(&mut self) {
+        self.rows.reserve(self.expected);
+        if self.timed {
+            self.times.reserve(self.expected);
+        }
+    }
+
+    #[cold]
     fn end_run(&mut self) {
         if let Some(batch) = self.take_run() {
             self.runs.push(batch);
@@ -94,6 +102,7 @@ impl<T: Data> Collector<T> {
         if self.rows.is_empty() {
             return None;
         }
+        self.expected = self.rows.len();
         let rows = std::mem::take(&mut self.rows);
         let times = self.timed.then(|| std::mem::take(&mut self.times));
         Some(Batch::timed(rows, times))

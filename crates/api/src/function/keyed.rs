@@ -4,7 +4,7 @@ use crate::OperatorContext;
 use crate::function::{Collector, KeyedOpenContext, ProcessContext, SideOutputs, Timer};
 use flott_core::{Data, EventTime, Key, ProcessingTime, Result, Watermark};
 use flott_state::keyed::TimersId;
-use flott_state::{KeyedState, StateAccess, TimerKind};
+use flott_state::{KeySlot, KeyedState, StateAccess, TimerKind};
 use std::ops::{Deref, DerefMut};
 
 /// A function with state and timers per key.
@@ -133,10 +133,10 @@ impl<'a, K: Key> KeyedContext<'a, K> {
         Ok(KeyedContext { base, keyed: crate::context::keyed_of(keyed)?, timers })
     }
 
-    /// Makes `key` the current key; for operators.
+    /// Makes `key`, whose place is `slot`, the current key; for operators.
     #[inline]
-    pub fn set_key(&mut self, key: &K) {
-        self.keyed.set_key(key);
+    pub fn set_key_at(&mut self, key: &K, slot: KeySlot) {
+        self.keyed.set_key_at(key, slot);
     }
 
     /// Makes no key current; for operators.

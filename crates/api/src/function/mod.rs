@@ -34,8 +34,9 @@ pub use open::{KeyedOpenContext, OpenContext, Opened};
 pub use process::ProcessFunction;
 pub use side::{OutputTag, SideOutputs};
 pub use window::{
-    AssignContext, Elements, Evictor, GlobalWindow, ProcessAllWindowFunction, ProcessWindowFunction, TimeWindow,
-    Trigger, TriggerContext, TriggerResult, Window, WindowAssigner, WindowContext, WindowState,
+    AllWindows, AssignContext, Elements, EvictTimes, Evictor, GlobalWindow, ProcessAllWindowFunction,
+    ProcessWindowFunction, TimeWindow, TimerRequest, Trigger, TriggerContext, TriggerResult, Window, WindowAssigner,
+    WindowContext, WindowState, WindowTimers,
 };
 
 pub use flott_state::AggregateFunction;

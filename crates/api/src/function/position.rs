@@ -13,7 +13,7 @@ use std::fmt;
 /// What an operator was working on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Place {
-    /// The n-th record that this subtask of the operator was given since it started, counted from 1.
+    /// The n-th record that the operator was given in this subtask since it started, counted from 1.
     Record(u64),
     /// A timer, with its time in milliseconds.
     Timer(i64),
@@ -22,7 +22,7 @@ pub enum Place {
 impl fmt::Display for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Place::Record(n) => write!(f, "record {n} of the operator's input"),
+            Place::Record(n) => write!(f, "record {n} of its input"),
             Place::Timer(time) => write!(f, "timer at {time}"),
         }
     }
@@ -138,7 +138,7 @@ mod tests {
         guard.next();
         guard.next();
         let error = guard.check::<()>(Err(Error::data("no"))).unwrap_err();
-        assert_eq!(error.to_string(), "no (in record 12 of the operator's input)");
+        assert_eq!(error.to_string(), "no (in record 12 of its input)");
     }
 
     #[test]

@@ -76,10 +76,11 @@ impl<T: Data> Decoder for CsvDecoder<T> {
                 // The record may go on in the next chunk.
                 break;
             }
+            let mark_bytes = input.len() - text.len();
             if found {
-                self.take_record(text, end, is_at_end, out);
+                self.take_record(text, end, mark_bytes, out);
             }
-            taken = end + (input.len() - text.len());
+            taken = end + mark_bytes;
             out.lines = parser.position().line() - 1;
             if is_at_end {
                 break;
@@ -97,9 +98,10 @@ impl<T: Data> Decoder for CsvDecoder<T> {
 }
 
 impl<T: Data> CsvDecoder<T> {
-    /// Makes a row, a bad record or the head of the record that ends at `end`.
-    fn take_record(&mut self, text: &[u8], end: usize, is_at_end: bool, out: &mut Decoded<T>) {
-        let is_unclosed = is_at_end && self.is_unclosed(text);
+    /// Makes a row, a bad record or the head of the record that ends at `end` of `text`, which starts `mark_bytes`
+    /// behind the start of the input.
+    fn take_record(&mut self, text: &[u8], end: usize, mark_bytes: usize, out: &mut Decoded<T>) {
+        let is_unclosed = end >= text.len() && self.is_unclosed(text);
         if self.head.is_none() {
             let names = self.dialect.has_header.then(|| self.record.clone());
             self.head = Some(Head { width: self.record.len(), names });
@@ -120,10 +122,9 @@ impl<T: Data> CsvDecoder<T> {
             Err(error) => {
                 let (start, line) = self.record_start(text);
                 let line_ends = text[start..end].iter().rev().take_while(|b| matches!(b, b'\r' | b'\n')).count();
-                let mark = if is_at_end || end <= text.len() { 0 } else { end };
                 out.malformed.push(Malformed {
                     at_row: out.rows.len(),
-                    bytes: start + mark..end - line_ends,
+                    bytes: mark_bytes + start..mark_bytes + end - line_ends,
                     line,
                     error,
                 });

@@ -17,6 +17,8 @@ use serde::{Deserialize, Serialize};
 
 /// Bytes behind the end of a range that are read at once, for its last record.
 const OVERHANG_BYTES: u64 = 16 * 1024;
+/// Bytes by which a file is recognised.
+const TAIL_BYTES: usize = 64;
 /// Rows that a batch is made for when more are asked for; it grows if they come.
 const ROWS_EXPECTED_MAX: usize = 8192;
 
@@ -44,13 +46,15 @@ pub struct RangePosition {
     pub lines: Option<u64>,
     /// What the decoder remembers.
     pub memory: Vec<u8>,
+    /// The last bytes before `offset` that were read, by which the file is recognised; none at a start.
+    pub tail: Vec<u8>,
 }
 
 impl RangePosition {
     /// The start of a range: of the whole file if `offset` is 0.
     pub fn start(offset: u64) -> Self {
         let is_first = offset == 0;
-        RangePosition { offset, is_border: is_first, lines: is_first.then_some(0), memory: Vec::new() }
+        RangePosition { offset, is_border: is_first, lines: is_first.then_some(0), memory: Vec::new(), tail: Vec::new() }
     }
 }
 
@@ -99,6 +103,7 @@ pub struct RangeDecoder<T> {
     offset: u64,
     is_border: bool,
     lines: Option<u64>,
+    tail: Vec<u8>,
     /// No byte from here on is read for now.
     read_limit: u64,
     /// With fewer bytes than this at hand there is no use in trying.
@@ -124,6 +129,7 @@ impl<T: Data> RangeDecoder<T> {
             offset,
             is_border: position.is_border,
             lines: position.lines,
+            tail: position.tail.clone(),
             read_limit: spec.len.min(spec.end.saturating_add(OVERHANG_BYTES)),
             needed: 0,
             spec,
@@ -180,6 +186,7 @@ impl<T: Data> RangeDecoder<T> {
                 continue;
             }
             self.needed = 0;
+            self.remember_tail(taken);
             let records = self.records(start, out);
             self.head += taken;
             if !(records.rows.is_empty() && records.bad.is_empty()) {
@@ -220,9 +227,23 @@ impl<T: Data> RangeDecoder<T> {
         });
         let bad = bad.collect();
         self.lines = self.lines.map(|lines| lines + out.lines);
-        let end =
-            RangePosition { offset: self.offset, is_border: true, lines: self.lines, memory: self.decoder.memory() };
+        let end = RangePosition {
+            offset: self.offset,
+            is_border: true,
+            lines: self.lines,
+            memory: self.decoder.memory(),
+            tail: self.tail.clone(),
+        };
         Records { rows: out.rows, bad, start, lines: out.lines, end }
+    }
+
+    /// Keeps the last of the bytes taken.
+    fn remember_tail(&mut self, taken: usize) {
+        let taken = &self.bytes[self.head..self.head + taken];
+        let new = &taken[taken.len().saturating_sub(TAIL_BYTES)..];
+        let old_len = (TAIL_BYTES - new.len()).min(self.tail.len());
+        self.tail.drain(..self.tail.len() - old_len);
+        self.tail.extend_from_slice(new);
     }
 
     /// Says how many line ends there are before the records that were decoded last, if that was not known.

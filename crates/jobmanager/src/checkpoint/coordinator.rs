@@ -21,7 +21,7 @@
 //!
 //! Not here: reading and writing (`job/driver.rs`), what is in the metadata (`checkpoint/metadata.rs`).
 
-use super::{CheckpointConfig, CheckpointStats, FileTable};
+use super::{CheckpointConfig, CheckpointStats, Collected, Command, Event, FileTable, Outcome, Retained, SavepointId};
 use crate::job::{Place, copy_of};
 use flott_api::control::{CheckpointTimes, TaskId};
 use flott_core::{AttemptId, Barrier, BarrierKind, CheckpointId, Error, ErrorKind, OperatorId, ProcessingTime, Result};
@@ -31,108 +31,10 @@ use std::time::Duration;
 
 /// Most savepoints that wait for their turn.
 const SAVEPOINT_QUEUE_MAX: usize = 16;
+/// Most aborted checkpoints whose folders are remembered; others are swept when the job is started anew.
+const ABORTED_MAX: usize = 256;
 /// The longest that a final checkpoint waits to be tried again.
 const FINAL_RETRY_MAX: Duration = Duration::from_secs(10);
-
-/// A savepoint that somebody waits for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct SavepointId(pub u64);
-
-/// What has happened.
-#[derive(Debug)]
-pub enum Event {
-    /// All tasks of a run are running; it was restored from this checkpoint.
-    Started(AttemptId, Option<CheckpointId>),
-    /// The tasks are being stopped.
-    Stopped,
-    /// Time has passed.
-    Tick,
-    /// Somebody wants a savepoint.
-    SavepointRequested(SavepointId),
-    /// All tasks have ended: take the last checkpoint, which commits the last output.
-    FinalRequested,
-    /// The enumerators' snapshots, or why there are none.
-    SourcesSnapshotted(CheckpointId, Result<BTreeMap<OperatorId, Vec<u8>>>),
-    /// A task's part is durable.
-    Acknowledged(TaskId, CheckpointId, SubtaskSnapshot, CheckpointTimes),
-    /// A task cannot take part.
-    Declined(TaskId, CheckpointId, Error),
-    /// The metadata is durable.
-    MetadataWritten(CheckpointId),
-    /// The metadata could not be written, or nobody knows whether it was.
-    MetadataFailed(CheckpointId, Error),
-    /// The job is over; its checkpoints are deleted if this is set.
-    Closed {
-        /// Whether to delete them.
-        delete: bool,
-    },
-}
-
-/// What is to be done.
-#[derive(Debug)]
-pub enum Command {
-    /// Take the enumerators' snapshots and answer with [`Event::SourcesSnapshotted`], before any further split is
-    /// assigned.
-    SnapshotSources(CheckpointId),
-    /// Send the barrier to all tasks.
-    Trigger(Barrier),
-    /// Write the metadata and answer with [`Event::MetadataWritten`] or [`Event::MetadataFailed`].
-    Store(Collected),
-    /// Tell all tasks that the checkpoint is complete.
-    NotifyComplete(CheckpointId),
-    /// Tell all tasks that the checkpoint is not to be.
-    NotifyAborted(CheckpointId),
-    /// A checkpoint can be restored from, from now on.
-    Completed(CheckpointId),
-    /// Delete the metadata of these checkpoints if there is any, then these files.
-    Discard {
-        /// Whole checkpoints.
-        checkpoints: Vec<CheckpointId>,
-        /// Files of the job's folder.
-        files: Vec<String>,
-    },
-    /// Too many checkpoints have failed in a row.
-    FailJob(Error),
-    /// The last checkpoint is complete.
-    FinalDone,
-    /// A savepoint is complete, or is not to be.
-    SavepointDone(SavepointId, Outcome),
-}
-
-/// How a savepoint ended.
-#[derive(Debug)]
-pub enum Outcome {
-    /// It is complete, as this checkpoint.
-    Completed(CheckpointId),
-    /// It failed.
-    Failed(Error),
-}
-
-/// Everything that belongs to a checkpoint: what its metadata is made from.
-#[derive(Clone, Debug)]
-pub struct Collected {
-    /// Which one.
-    pub id: CheckpointId,
-    /// Checkpoint or savepoint.
-    pub kind: BarrierKind,
-    /// When it was triggered.
-    pub triggered: ProcessingTime,
-    /// What the enumerators remember.
-    pub sources: BTreeMap<OperatorId, Vec<u8>>,
-    /// What each task remembers.
-    pub tasks: BTreeMap<Place, SubtaskSnapshot>,
-}
-
-/// A completed checkpoint that is kept.
-#[derive(Clone, Debug)]
-pub struct Retained {
-    /// Which one.
-    pub id: CheckpointId,
-    /// Every file that it consists of.
-    pub files: BTreeSet<String>,
-    /// Whether the job may delete it. One that belongs to another job or to the user stays.
-    pub owned: bool,
-}
 
 /// Why a checkpoint is under way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -194,8 +96,12 @@ pub struct CheckpointCoordinator {
     retained: VecDeque<Retained>,
     files: FileTable,
     stats: CheckpointStats,
+    /// Checkpoints that were aborted since the last one completed: their folders go when the next one does.
+    aborted: VecDeque<CheckpointId>,
     /// The job is over; whether checkpoints go with it.
     closed: Option<bool>,
+    /// Another JobManager runs the job: what is on storage is not ours to touch any more.
+    is_fenced: bool,
 }
 
 impl CheckpointCoordinator {
@@ -210,7 +116,9 @@ impl CheckpointCoordinator {
         let mut files = FileTable::default();
         for checkpoint in &retained {
             if checkpoint.owned {
-                checkpoint.files.iter().for_each(|path| drop(files.mention(path, checkpoint.id)));
+                for path in &checkpoint.files {
+                    files.mention(path, checkpoint.id);
+                }
             } else {
                 files.keep_for_ever(checkpoint.files.iter().cloned());
             }
@@ -230,7 +138,9 @@ impl CheckpointCoordinator {
             retained: retained.into(),
             files,
             stats: CheckpointStats::default(),
+            aborted: VecDeque::new(),
             closed: None,
+            is_fenced: false,
         }
     }
 
@@ -244,14 +154,16 @@ impl CheckpointCoordinator {
             Event::SavepointRequested(savepoint) => self.savepoint_requested(savepoint, &mut out),
             Event::FinalRequested => self.final_due = Some(now),
             Event::SourcesSnapshotted(id, result) => self.sources_snapshotted(id, result, now, &mut out),
-            Event::Acknowledged(task, id, snapshot, times) => self.acknowledged(task, id, snapshot, times, now, &mut out),
+            Event::Acknowledged(task, id, snapshot, times) => {
+                self.acknowledged(task, id, snapshot, times, now, &mut out)
+            }
             Event::Declined(task, id, error) => self.declined(task, id, error, now, &mut out),
-            Event::MetadataWritten(id) if self.is_storing_checkpoint(id) => self.complete(now, &mut out),
+            Event::MetadataWritten(id, files) if self.is_storing_checkpoint(id) => self.complete(files, now, &mut out),
             Event::MetadataFailed(id, error) if self.is_storing_checkpoint(id) => {
                 self.abort(Cause::StoreFailed(error), now, &mut out);
             }
             // Of a checkpoint that is long over.
-            Event::MetadataWritten(_) | Event::MetadataFailed(..) => {}
+            Event::MetadataWritten(..) | Event::MetadataFailed(..) => {}
             Event::Closed { delete } => self.close(delete, now, &mut out),
         }
         self.finish_closing(&mut out);
@@ -294,6 +206,9 @@ impl CheckpointCoordinator {
         self.running = Some(attempt);
         self.next_due = self.config.interval.map(|interval| now.plus(interval));
         self.final_due = None;
+        // What tasks of earlier runs have written besides was swept, and theirs are no chains of this run.
+        let retained = &self.retained;
+        self.files.forget_unless(|path| retained.iter().any(|r| r.files.contains(path)));
         if let Some(id) = restored {
             self.stats.restored(id, now);
         }
@@ -339,7 +254,7 @@ impl CheckpointCoordinator {
 
     /// Begins a checkpoint if one is wanted and nothing is in its way.
     fn begin_if_due(&mut self, now: ProcessingTime, out: &mut Vec<Command>) {
-        if self.phase != Phase::Idle || self.running.is_none() || self.closed.is_some() {
+        if self.phase != Phase::Idle || self.running.is_none() {
             return;
         }
         let is_due = |time: Option<ProcessingTime>| time.is_some_and(|time| time <= now);
@@ -374,7 +289,8 @@ impl CheckpointCoordinator {
         now: ProcessingTime,
         out: &mut Vec<Command>,
     ) {
-        let Some(pending) = self.pending.as_mut().filter(|p| p.collected.id == id && self.phase == Phase::Triggering) else {
+        let Some(pending) = self.pending.as_mut().filter(|p| p.collected.id == id && self.phase == Phase::Triggering)
+        else {
             return;
         };
         match result {
@@ -416,11 +332,12 @@ impl CheckpointCoordinator {
             }
         }
         let place = (task.vertex, task.subtask);
-        let is_awaited = self.running == Some(task.attempt) && self.tasks.contains(&place) && self.phase == Phase::Collecting;
+        let is_awaited =
+            self.running == Some(task.attempt) && self.tasks.contains(&place) && self.phase == Phase::Collecting;
         let pending = self.pending.as_mut().filter(|p| is_awaited && p.collected.id == id);
         let Some(pending) = pending.filter(|p| !p.collected.tasks.contains_key(&place)) else {
             // Late, twice, or of another run. Its files go as soon as they cannot be part of anything.
-            self.discard_unreferenced(Vec::new(), out);
+            self.discard(Vec::new(), out);
             return;
         };
         if let Some(record) = self.stats.current() {
@@ -438,7 +355,9 @@ impl CheckpointCoordinator {
     }
 
     fn store_if_complete(&mut self, out: &mut Vec<Command>) {
-        let Some(pending) = self.pending.as_ref().filter(|p| p.collected.tasks.len() == self.tasks.len()) else { return };
+        let Some(pending) = self.pending.as_ref().filter(|p| p.collected.tasks.len() == self.tasks.len()) else {
+            return;
+        };
         self.phase = Phase::Storing;
         out.push(Command::Store(pending.collected.clone()));
     }
@@ -455,9 +374,10 @@ impl CheckpointCoordinator {
     }
 
     /// The metadata is durable: the checkpoint counts.
-    fn complete(&mut self, now: ProcessingTime, out: &mut Vec<Command>) {
+    fn complete(&mut self, mut files: BTreeSet<String>, now: ProcessingTime, out: &mut Vec<Command>) {
         let Some(pending) = self.pending.take() else { return };
         let id = pending.collected.id;
+        files.extend(pending.files);
         self.phase = Phase::Idle;
         self.failures_in_row = 0;
         self.stats.completed(now);
@@ -465,17 +385,20 @@ impl CheckpointCoordinator {
         match pending.purpose {
             Purpose::Savepoint(savepoint) => {
                 // It is the user's. As in Flink, output is committed by checkpoints only, so no task is told.
-                self.files.keep_for_ever(pending.files);
+                self.files.keep_for_ever(files);
                 out.push(Command::SavepointDone(savepoint, Outcome::Completed(id)));
             }
             Purpose::Periodic | Purpose::Final => {
-                self.retained.push_back(Retained { id, files: pending.files, owned: true });
+                for path in &files {
+                    self.files.mention(path, id);
+                }
+                self.retained.push_back(Retained { id, files, owned: true });
                 out.push(Command::Completed(id));
                 if self.running.is_some() {
                     out.push(Command::NotifyComplete(id));
                 }
-                let subsumed = self.take_subsumed();
-                self.discard_unreferenced(subsumed, out);
+                let gone = self.take_subsumed();
+                self.discard(gone, out);
                 if pending.purpose == Purpose::Final && self.running.is_some() {
                     self.final_due = None;
                     self.next_due = None;
@@ -485,14 +408,16 @@ impl CheckpointCoordinator {
         }
     }
 
+    /// Older checkpoints that are beyond the number to be kept, and those that came to nothing.
     fn take_subsumed(&mut self) -> Vec<CheckpointId> {
         let beyond = self.retained.len().saturating_sub(self.config.retained_max);
-        self.retained.drain(..beyond).filter(|r| r.owned).map(|r| r.id).collect()
+        let subsumed = self.retained.drain(..beyond).filter(|r| r.owned).map(|r| r.id);
+        subsumed.chain(self.aborted.drain(..)).collect()
     }
 
-    /// Discards these checkpoints and every file that nothing can need any more.
-    fn discard_unreferenced(&mut self, checkpoints: Vec<CheckpointId>, out: &mut Vec<Command>) {
-        let Some(newest) = self.latest() else { return };
+    /// Discards these checkpoints, and every file that nothing can need any more.
+    fn discard(&mut self, checkpoints: Vec<CheckpointId>, out: &mut Vec<Command>) {
+        let Some(newest) = self.latest().filter(|_| !self.is_fenced) else { return };
         let (retained, pending) = (&self.retained, &self.pending);
         let is_kept = |path: &str| {
             retained.iter().any(|r| r.files.contains(path)) || pending.as_ref().is_some_and(|p| p.files.contains(path))
@@ -515,17 +440,25 @@ impl CheckpointCoordinator {
         };
         self.stats.failed(now, error.to_string());
         self.pause_from(now);
-        if phase == Phase::Collecting && self.running.is_some() || phase == Phase::Storing && self.running.is_some() {
+        self.is_fenced |= error.kind() == ErrorKind::Fenced;
+        if phase != Phase::Triggering && self.running.is_some() {
             out.push(Command::NotifyAborted(id));
         }
-        if phase == Phase::Storing {
+        if phase == Phase::Storing && !self.is_fenced {
             // Nobody may restore from it, should the metadata have been written after all.
             out.push(Command::Discard { checkpoints: vec![id], files: Vec::new() });
+        } else if phase == Phase::Collecting {
+            // Tasks may still be writing its files.
+            self.aborted.truncate(ABORTED_MAX - 1);
+            self.aborted.push_front(id);
         }
         match pending.purpose {
-            Purpose::Savepoint(savepoint) => out.push(Command::SavepointDone(savepoint, Outcome::Failed(copy_of(&error)))),
+            Purpose::Savepoint(savepoint) => {
+                out.push(Command::SavepointDone(savepoint, Outcome::Failed(copy_of(&error))))
+            }
             Purpose::Final => {
-                let again = self.config.interval.unwrap_or(FINAL_RETRY_MAX).min(FINAL_RETRY_MAX).max(self.config.min_pause);
+                let again =
+                    self.config.interval.unwrap_or(FINAL_RETRY_MAX).min(FINAL_RETRY_MAX).max(self.config.min_pause);
                 self.final_due = self.final_due.map(|_| now.plus(again));
             }
             Purpose::Periodic => {}
@@ -555,7 +488,8 @@ impl CheckpointCoordinator {
 
     fn count_failure(&mut self, id: CheckpointId, error: &Error, out: &mut Vec<Command>) {
         self.failures_in_row += 1;
-        if self.failures_in_row > self.config.tolerable_failures && self.running.is_some() {
+        let is_over_limit = self.failures_in_row > self.config.tolerable_failures || self.is_fenced;
+        if is_over_limit && self.running.take().is_some() {
             self.failures_in_row = 0;
             let message = format!(
                 "exceeded the tolerable number of failed checkpoints in a row \
@@ -579,7 +513,7 @@ impl CheckpointCoordinator {
 
     /// Deletes what is to go with the job, once nothing is being written any more.
     fn finish_closing(&mut self, out: &mut Vec<Command>) {
-        if self.closed == Some(true) && self.phase == Phase::Idle {
+        if self.closed == Some(true) && self.phase == Phase::Idle && !self.is_fenced {
             self.closed = Some(false);
             let checkpoints = self.retained.drain(..).filter(|r| r.owned).map(|r| r.id).collect();
             out.push(Command::Discard { checkpoints, files: self.files.take_all() });

@@ -25,6 +25,9 @@ pub struct FileTable {
 impl FileTable {
     /// An acknowledgement of `checkpoint` mentions `path`. Returns whether it is the first to do so.
     pub fn mention(&mut self, path: &str, checkpoint: CheckpointId) -> bool {
+        if self.foreign.contains(path) {
+            return false;
+        }
         match self.mentioned.get_mut(path) {
             Some(newest) => {
                 *newest = checkpoint.max(*newest);
@@ -45,15 +48,20 @@ impl FileTable {
     /// Takes out the files that may be deleted, given the newest completed checkpoint and the files of all that are
     /// kept.
     pub fn take_deletable(&mut self, newest: CheckpointId, is_kept: impl Fn(&str) -> bool) -> Vec<String> {
-        let is_deletable =
-            |path: &String, mentioned: &mut CheckpointId| *mentioned < newest && !is_kept(path) && !self.foreign.contains(path);
-        self.mentioned.extract_if(.., is_deletable).map(|(path, _)| path).collect()
+        self.mentioned
+            .extract_if(.., |path, mentioned| *mentioned < newest && !is_kept(path))
+            .map(|(path, _)| path)
+            .collect()
+    }
+
+    /// Forgets all files but these: the others have been deleted otherwise.
+    pub fn forget_unless(&mut self, is_kept: impl Fn(&str) -> bool) {
+        self.mentioned.retain(|path, _| is_kept(path));
     }
 
     /// Takes out every file that is the job's.
     pub fn take_all(&mut self) -> Vec<String> {
-        let all = std::mem::take(&mut self.mentioned);
-        all.into_keys().filter(|path| !self.foreign.contains(path)).collect()
+        std::mem::take(&mut self.mentioned).into_keys().collect()
     }
 
     /// Number of files.

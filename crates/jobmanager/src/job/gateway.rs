@@ -1,7 +1,8 @@
 //! The way from the job master to the tasks: what a TaskManager implements.
 
+use super::description::Place;
 use flott_api::control::{TaskCommand, TaskId};
-use flott_core::{AttemptId, CheckpointId, JobId, MaxParallelism, OperatorId, Result};
+use flott_core::{AttemptId, CheckpointId, JobId, OperatorId, Result};
 use flott_state::checkpoint::{JobCheckpoints, SubtaskRestore};
 use std::collections::BTreeMap;
 
@@ -25,30 +26,19 @@ pub trait TaskGateway: Send + Sync {
     fn cancel(&self, attempt: AttemptId);
 }
 
-/// Everything that is needed to start the tasks of one run of a job.
+/// Everything that is needed to start the tasks of one run of a job, beside the graph, which its host has.
 #[derive(Clone)]
 pub struct Deployment {
     /// The job.
     pub job: JobId,
-    /// The run.
+    /// The run: every subtask of every vertex is started under it.
     pub attempt: AttemptId,
+    /// The checkpoint that the run starts from, if it starts from one.
+    pub restored: Option<CheckpointId>,
+    /// What the operators of each subtask take over. Those that are not in it start with empty state.
+    pub restore: BTreeMap<Place, BTreeMap<OperatorId, SubtaskRestore>>,
+    /// Where the files are that `restore` names; they may be another job's.
+    pub restore_files: JobCheckpoints,
     /// Where tasks write their snapshots.
     pub checkpoints: JobCheckpoints,
-    /// Where the files of the checkpoint are that the run starts from, and which one it is. It may be of another job.
-    pub restored: Option<(CheckpointId, JobCheckpoints)>,
-    /// Every task.
-    pub tasks: Vec<TaskDeployment>,
-}
-
-/// One task.
-#[derive(Clone, Debug)]
-pub struct TaskDeployment {
-    /// Which one.
-    pub id: TaskId,
-    /// Number of subtasks of its vertex.
-    pub parallelism: u32,
-    /// Number of key groups of its vertex.
-    pub max_parallelism: MaxParallelism,
-    /// What its operators take over. Those that are not in it start with empty state.
-    pub restore: BTreeMap<OperatorId, SubtaskRestore>,
 }

@@ -24,8 +24,9 @@
 use super::description::{JobDescription, Place};
 use super::error::copy_of;
 use super::exceptions::{ExceptionEntry, ExceptionHistory};
-use super::status::{JobStatus, TaskStatus};
+use super::status::TaskStatus;
 use crate::restart::{Decision, RestartStrategy};
+use flott_api::JobStatus;
 use flott_api::control::TaskId;
 use flott_core::{AttemptId, Error, ProcessingTime};
 use std::collections::BTreeMap;
@@ -348,8 +349,12 @@ impl JobMachine {
 
     /// A task that does not stop may still write: running the job again beside it could write everything twice.
     fn give_up_on_tasks(&mut self, now: ProcessingTime) {
-        let stuck: Vec<String> =
-            self.tasks.iter().filter(|(_, status)| !status.is_gone()).map(|(place, _)| self.job.task_name(*place)).collect();
+        let stuck: Vec<String> = self
+            .tasks
+            .iter()
+            .filter(|(_, status)| !status.is_gone())
+            .map(|(place, _)| self.job.task_name(*place))
+            .collect();
         let because = self.failure.as_ref().map_or(String::new(), |(e, _)| format!("; it was stopped because: {e}"));
         let error = Error::internal(format!(
             "{} did not stop within {:?} (`task.cancellation.timeout`){because}; the job cannot go on beside it, so stop this \
@@ -363,7 +368,8 @@ impl JobMachine {
 
     /// Moves on if what all tasks together have reached allows it.
     fn progress(&mut self, now: ProcessingTime, chance: f64, out: &mut Vec<JobCommand>) {
-        let are_all = |tasks: &BTreeMap<Place, TaskStatus>, test: fn(TaskStatus) -> bool| tasks.values().all(|t| test(*t));
+        let are_all =
+            |tasks: &BTreeMap<Place, TaskStatus>, test: fn(TaskStatus) -> bool| tasks.values().all(|t| test(*t));
         if self.status == JobStatus::Created && are_all(&self.tasks, |t| t != TaskStatus::Deploying) {
             self.enter(JobStatus::Running, now);
             out.extend(self.attempt.map(JobCommand::StartCheckpoints));
@@ -403,7 +409,9 @@ impl JobMachine {
     fn restart_or_fail(&mut self, now: ProcessingTime, chance: f64) {
         let Some((error, failed_at)) = self.failure.take() else { return };
         let decision = if self.is_released && !self.job.takes_checkpoints() {
-            Decision::Fail("it was committing its output and takes no checkpoints: part of the output is committed".into())
+            Decision::Fail(
+                "it was committing its output and takes no checkpoints: part of the output is committed".into(),
+            )
         } else {
             self.restart.on_failure(error.kind(), failed_at, chance)
         };

@@ -13,12 +13,13 @@ mod restore;
 mod status;
 
 pub use description::{CANCELLATION_TIMEOUT, JobDescription, OperatorDescription, Place, VertexDescription};
-pub use driver::{JobSetup, Prepared, prepare};
+pub use driver::{Prepared, prepare};
 pub(crate) use error::copy_of;
 pub use exceptions::{ExceptionEntry, ExceptionHistory, RootException};
-pub use gateway::{Deployment, TaskDeployment, TaskGateway};
+pub use flott_api::JobStatus;
+pub use gateway::{Deployment, TaskGateway};
 pub use handle::{JobHandle, JobResult, JobView};
 pub use machine::{JobCommand, JobEvent, JobMachine, TaskSignal};
 pub use master::{Action, JobMaster, MasterEvent};
 pub use restore::{RestoreFrom, Restored};
-pub use status::{JobStatus, TaskStatus};
+pub use status::TaskStatus;

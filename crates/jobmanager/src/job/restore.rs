@@ -1,12 +1,12 @@
 //! Where a job starts from: a checkpoint is found, compared with the job and read as far as the job master needs it,
 //! all before anything runs.
 
-use super::description::JobDescription;
-use crate::checkpoint::Retained;
+use super::description::{JobDescription, Place};
 use flott_core::config::{IGNORE_UNCLAIMED_STATE, RECOVERY_PATH};
-use flott_core::{CheckpointId, Configuration, OperatorId, Result};
+use flott_core::{CheckpointId, Configuration, OperatorId, Result, SubtaskIndex};
 use flott_state::checkpoint::{
-    CheckpointMetadata, CheckpointStorage, JobCheckpoints, JobOperator, RestoreReport, SubtaskRestore, compare, redistribute,
+    CheckpointMetadata, CheckpointStorage, JobCheckpoints, JobOperator, RestoreReport, SubtaskRestore, compare,
+    redistribute,
 };
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -49,25 +49,22 @@ pub struct Restored {
 }
 
 impl Restored {
-    /// What each task of the job takes over: by vertex position, subtask and operator.
+    /// What the operators of each subtask take over.
     ///
     /// # Errors
     /// `Invalid` when the state cannot be dealt out at the job's parallelism.
-    pub fn deal_out(&self, job: &JobDescription) -> Result<Vec<Vec<BTreeMap<OperatorId, SubtaskRestore>>>> {
-        job.vertices
-            .iter()
-            .map(|vertex| {
-                let mut subtasks = vec![BTreeMap::new(); vertex.parallelism as usize];
-                for operator in &vertex.operators {
-                    let Some(metadata) = self.metadata.operator(operator.id) else { continue };
-                    let parts = redistribute(metadata, vertex.max_parallelism, vertex.parallelism)?;
-                    for (subtask, part) in subtasks.iter_mut().zip(parts) {
-                        subtask.insert(operator.id, part);
-                    }
+    pub fn deal_out(&self, job: &JobDescription) -> Result<BTreeMap<Place, BTreeMap<OperatorId, SubtaskRestore>>> {
+        let mut places: BTreeMap<Place, BTreeMap<OperatorId, SubtaskRestore>> = BTreeMap::new();
+        for vertex in &job.vertices {
+            for operator in &vertex.operators {
+                let Some(metadata) = self.metadata.operator(operator.id) else { continue };
+                let parts = redistribute(metadata, vertex.max_parallelism, vertex.parallelism)?;
+                for (subtask, part) in (0..).map(SubtaskIndex).zip(parts) {
+                    places.entry((vertex.id, subtask)).or_default().insert(operator.id, part);
                 }
-                Ok(subtasks)
-            })
-            .collect()
+            }
+        }
+        Ok(places)
     }
 }
 
@@ -77,18 +74,29 @@ pub(super) struct Start {
     pub job: JobDescription,
     pub checkpoints: JobCheckpoints,
     pub restored: Option<Restored>,
-    pub retained: Vec<Retained>,
+    /// The job's own checkpoints, oldest first.
+    pub kept: Vec<Arc<CheckpointMetadata>>,
+    /// Whether all that is in the job's folder is the job's: what it does not keep may be deleted.
+    pub owns_folder: bool,
     pub next_id: CheckpointId,
     pub report: Option<RestoreReport>,
 }
 
 /// Finds the checkpoint, compares it with the job and tidies the job's checkpoint folder.
-pub(super) async fn find_start(mut job: JobDescription, storage: &CheckpointStorage, from: &RestoreFrom) -> Result<Start> {
+pub(super) async fn find_start(
+    mut job: JobDescription,
+    storage: &CheckpointStorage,
+    from: &RestoreFrom,
+) -> Result<Start> {
     let (metadata, files, is_own) = match from {
         RestoreFrom::Nothing => return start_from_nothing(job, storage).await,
         RestoreFrom::Latest => match storage.find_latest(&job.name).await? {
             None => {
-                tracing::info!("`{}` has no checkpoint of job `{}`; it starts from nothing", storage.location(), job.name);
+                tracing::info!(
+                    "`{}` has no checkpoint of job `{}`; it starts from nothing",
+                    storage.location(),
+                    job.name
+                );
                 return start_from_nothing(job, storage).await;
             }
             Some((id, metadata)) => {
@@ -106,21 +114,22 @@ pub(super) async fn find_start(mut job: JobDescription, storage: &CheckpointStor
     tracing::info!("job `{}` goes on from checkpoint `{}`:\n{report}", job.name, files.location(metadata.checkpoint));
     let coordinators = read_coordinators(&metadata, &files).await?;
     let checkpoints = storage.job(job.id);
-    let (retained, newest) = if is_own {
-        keep_and_sweep(&job, &checkpoints, &metadata).await?
-    } else {
-        let foreign = Retained { id: metadata.checkpoint, files: metadata.referenced_files(), owned: false };
-        (vec![foreign], newest_of(&checkpoints).await?)
-    };
-    let next_id = CheckpointId(metadata.checkpoint.max(newest).0 + 1);
     let restored = Restored { metadata: Arc::new(metadata), files, coordinators: Arc::new(coordinators) };
-    Ok(Start { job, checkpoints, restored: Some(restored), retained, next_id, report: Some(report) })
+    // What cannot be dealt out is better known now than when tasks are about to start.
+    restored.deal_out(&job)?;
+    let newest = newest_of(&checkpoints).await?;
+    let kept = if is_own { keep_and_sweep(&job, &checkpoints, &restored.metadata).await? } else { Vec::new() };
+    let next_id = CheckpointId(restored.metadata.checkpoint.max(newest).0 + 1);
+    let owns_folder = is_own || newest == CheckpointId(0);
+    Ok(Start { job, checkpoints, restored: Some(restored), kept, owns_folder, next_id, report: Some(report) })
 }
 
 async fn start_from_nothing(job: JobDescription, storage: &CheckpointStorage) -> Result<Start> {
     let checkpoints = storage.job(job.id);
-    let next_id = CheckpointId(newest_of(&checkpoints).await?.0 + 1);
-    Ok(Start { job, checkpoints, restored: None, retained: Vec::new(), next_id, report: None })
+    let newest = newest_of(&checkpoints).await?;
+    let owns_folder = newest == CheckpointId(0);
+    let next_id = CheckpointId(newest.0 + 1);
+    Ok(Start { job, checkpoints, restored: None, kept: Vec::new(), owns_folder, next_id, report: None })
 }
 
 /// The newest checkpoint in the job's folder, readable or not: 0 if there is none.
@@ -133,29 +142,32 @@ async fn newest_of(checkpoints: &JobCheckpoints) -> Result<CheckpointId> {
 async fn keep_and_sweep(
     job: &JobDescription,
     checkpoints: &JobCheckpoints,
-    restored: &CheckpointMetadata,
-) -> Result<(Vec<Retained>, CheckpointId)> {
-    let ids = checkpoints.list().await?;
-    let newest = ids.first().copied().unwrap_or(restored.checkpoint);
+    restored: &Arc<CheckpointMetadata>,
+) -> Result<Vec<Arc<CheckpointMetadata>>> {
     let mut kept = vec![restored.clone()];
-    for id in ids.into_iter().filter(|id| *id < restored.checkpoint) {
+    for id in checkpoints.list().await?.into_iter().filter(|id| *id < restored.checkpoint) {
         if kept.len() >= job.checkpoints.retained_max {
             break;
         }
         match checkpoints.load(id).await {
-            Ok(metadata) => kept.push(metadata),
+            Ok(metadata) => kept.push(Arc::new(metadata)),
             Err(error) => tracing::warn!("an older checkpoint is not kept: {error}"),
         }
     }
     kept.reverse();
-    match checkpoints.sweep(&kept).await {
+    sweep(checkpoints, &kept).await;
+    Ok(kept)
+}
+
+/// Deletes whatever in the job's folder is of no checkpoint that is kept. Only while no task runs.
+pub(super) async fn sweep(checkpoints: &JobCheckpoints, keep: &[Arc<CheckpointMetadata>]) {
+    let keep: Vec<CheckpointMetadata> = keep.iter().map(|metadata| CheckpointMetadata::clone(metadata)).collect();
+    match checkpoints.sweep(&keep).await {
         Ok(0) => {}
         Ok(count) => tracing::info!("{count} files of unfinished or older checkpoints were deleted"),
         // They take up room and do no harm.
         Err(error) => tracing::warn!("files of unfinished or older checkpoints could not be deleted: {error}"),
     }
-    let retained = kept.iter().map(|m| Retained { id: m.checkpoint, files: m.referenced_files(), owned: true }).collect();
-    Ok((retained, newest))
 }
 
 /// A number of key groups that the user has not set is the one that the checkpoint has.
@@ -182,7 +194,10 @@ fn job_operators(job: &JobDescription) -> Vec<JobOperator> {
         .collect()
 }
 
-async fn read_coordinators(metadata: &CheckpointMetadata, files: &JobCheckpoints) -> Result<BTreeMap<OperatorId, Vec<u8>>> {
+async fn read_coordinators(
+    metadata: &CheckpointMetadata,
+    files: &JobCheckpoints,
+) -> Result<BTreeMap<OperatorId, Vec<u8>>> {
     let mut coordinators = BTreeMap::new();
     for operator in &metadata.operators {
         if let Some(blob) = &operator.coordinator {

@@ -81,7 +81,7 @@ fn exponential_delay_grows_to_its_limit_and_starts_again_after_quiet() {
 
 #[test]
 fn jitter_varies_the_delay_by_its_part_and_stays_within_the_limits() {
-    let mut delay = |attempt: u32, chance: f64| {
+    let delay = |attempt: u32, chance: f64| {
         let mut default = strategy(&[], true).unwrap();
         (0..=attempt).map(|_| default.on_failure(ErrorKind::Data, ProcessingTime(0), chance)).last().unwrap()
     };
@@ -93,7 +93,10 @@ fn jitter_varies_the_delay_by_its_part_and_stays_within_the_limits() {
 #[test]
 fn exponential_delay_can_have_a_limit() {
     let mut limited = strategy(&[("exponential-delay.attempts-before-reset-backoff", "2")], true).unwrap();
-    assert_eq!([fail(&mut limited, 0), fail(&mut limited, 2000), fail(&mut limited, 5000)], [Some(1000), Some(1500), None]);
+    assert_eq!(
+        [fail(&mut limited, 0), fail(&mut limited, 2000), fail(&mut limited, 5000)],
+        [Some(1000), Some(1500), None]
+    );
     for (key, value) in [
         ("exponential-delay.backoff-multiplier", "1"),
         ("exponential-delay.jitter-factor", "2"),

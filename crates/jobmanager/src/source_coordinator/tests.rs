@@ -1,7 +1,7 @@
 use super::*;
+use flott_api::Boundedness;
 use flott_api::source::{AnyReader, ReaderContext};
 use flott_api::watermark::Alignment;
-use flott_api::Boundedness;
 use flott_core::Configuration;
 use flott_env::Env;
 use std::time::Duration;
@@ -70,7 +70,8 @@ fn coordinator(splits: &[u32], delay: Duration, restored: Option<&[u8]>) -> Sour
     let source = NumberSource(splits.to_vec(), delay);
     Env::run_simulation(0, |env| async move {
         let cx = EnumeratorContext { env, parallelism: 2, config: Arc::new(Configuration::new()) };
-        SourceCoordinator::new(OperatorId::from_uid("numbers"), "numbers".into(), VertexId(0), &source, &cx, restored).unwrap()
+        SourceCoordinator::new(OperatorId::from_uid("numbers"), "numbers".into(), VertexId(0), &source, &cx, restored)
+            .unwrap()
     })
     .unwrap()
 }

@@ -6,6 +6,7 @@
 
 use super::channel::Sender;
 use flott_api::Partitioning;
+use flott_api::metrics::Counter;
 use flott_core::{AnyRows, Batch, Columns, Element, Error, EventTime, MaxParallelism, Payload, Result};
 use std::collections::VecDeque;
 use std::task::{Context, Poll};
@@ -27,6 +28,7 @@ pub struct Port {
     random: fastrand::Rng,
     /// Scratch: one channel per row.
     routes: Vec<u32>,
+    bytes_out: Counter,
 }
 
 enum OpenBatch {
@@ -55,8 +57,14 @@ impl Port {
             turn: random.usize(..channels.max(1)),
             random,
             routes: Vec::new(),
+            bytes_out: Counter::default(),
             senders,
         }
+    }
+
+    /// Counts the bytes of batches in `counter` from now on.
+    pub fn count_bytes(&mut self, counter: Counter) {
+        self.bytes_out = counter;
     }
 
     /// Routes a batch. What fills up is ready to be flushed.
@@ -124,8 +132,12 @@ impl Port {
                 let per_channel = rows.row_count() / channels + 16;
                 let mut parts: Vec<Box<dyn AnyRows>> = Vec::with_capacity(channels);
                 let mut part_times: Vec<Option<Vec<EventTime>>> = Vec::with_capacity(channels);
-                for open in &mut self.open {
-                    match open.take() {
+                for channel in 0..channels {
+                    // Records with and without time, from two ends of a union, do not share a batch.
+                    if matches!(&self.open[channel], Some(OpenBatch::Rows { times: have, .. }) if have.is_some() != times.is_some()) {
+                        self.seal_channel(channel)?;
+                    }
+                    match self.open[channel].take() {
                         Some(OpenBatch::Rows { rows, times }) => {
                             self.open_count -= 1;
                             parts.push(rows);
@@ -189,7 +201,6 @@ impl Port {
             }
             (Some(OpenBatch::Rows { rows, times: have }), Payload::Rows(more)) => {
                 if have.is_some() != times.is_some() {
-                    // Records with and without time, from two ends of a union, do not share a batch.
                     self.seal_channel(channel)?;
                     self.open[channel] = Some(OpenBatch::Rows { rows: more, times });
                     self.open_count += 1;
@@ -229,6 +240,9 @@ impl Port {
     }
 
     fn push(&mut self, channel: usize, element: Element) {
+        if let Element::Batch(batch) = &element {
+            self.bytes_out.add(batch.byte_count() as u64);
+        }
         self.sealed[channel].push_back(element);
         self.sealed_count += 1;
     }
@@ -293,3 +307,6 @@ impl Port {
 fn mixed() -> Error {
     Error::internal("typed rows and Arrow columns came together on one edge")
 }
+
+#[cfg(test)]
+mod tests;

@@ -43,6 +43,8 @@ pub struct Input {
     aligner: BarrierAligner,
     /// What one element led to beyond the first event.
     queue: VecDeque<InputEvent>,
+    /// In batch mode, until the broadcast input has ended: what has come for the other one.
+    waiting: Option<VecDeque<(usize, Element)>>,
 }
 
 impl Input {
@@ -57,7 +59,17 @@ impl Input {
             places,
             gate,
             queue: VecDeque::new(),
+            waiting: None,
         }
+    }
+
+    /// The second input, which is broadcast, is read to its end before anything of the first is: Flink's rule for
+    /// batch mode. What comes for the first meanwhile is kept here rather than in its channels, whose sender may be
+    /// the same as the second's and must not be held up.
+    #[must_use]
+    pub fn broadcast_first(mut self) -> Self {
+        self.waiting = Some(VecDeque::new());
+        self
     }
 
     /// The next event. Pending when no channel has anything.
@@ -66,11 +78,23 @@ impl Input {
             if let Some(event) = self.queue.pop_front() {
                 return Poll::Ready(event);
             }
-            let (channel, element) = match self.gate.poll_next(task) {
-                Poll::Ready(next) => next,
-                Poll::Pending => return Poll::Pending,
+            let broadcast_ended = self.open_channels.get(1).is_none_or(|open| *open == 0);
+            let kept = self.waiting.as_mut().filter(|_| broadcast_ended).and_then(VecDeque::pop_front);
+            let (channel, element) = match kept {
+                Some(next) => next,
+                None => match self.gate.poll_next(task) {
+                    Poll::Ready(next) => next,
+                    Poll::Pending => return Poll::Pending,
+                },
             };
             let (input, place) = self.places[channel];
+            if let Some(waiting) = &mut self.waiting
+                && input == 0
+                && !broadcast_ended
+            {
+                waiting.push_back((channel, element));
+                continue;
+            }
             match element {
                 Element::Batch(batch) => {
                     self.valves[input].on_active(place);
@@ -146,3 +170,6 @@ impl Input {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

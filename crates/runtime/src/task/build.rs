@@ -27,7 +27,6 @@ pub(super) async fn build(mut spec: TaskSpec, running: &Running) -> Result<Task>
         .get(spec.id.vertex.0 as usize)
         .ok_or_else(|| Error::internal(format!("the job graph has no vertex {}", spec.id.vertex)))?;
     let mut restore = std::mem::take(&mut spec.restore);
-    restore.resize_with(vertex.nodes.len(), SubtaskRestore::default);
 
     let mut chain = Chain { nodes: Vec::new(), exits: Vec::new(), entry: Vec::new(), running: running.node.clone() };
     // Where each node of the graph's chain went: operators to nodes, sinks to exits, a source to the entry.
@@ -35,7 +34,8 @@ pub(super) async fn build(mut spec: TaskSpec, running: &Running) -> Result<Task>
     let exchanges: Vec<usize> = spec.ports.keys().copied().collect();
     let first_port = places.iter().filter(|p| matches!(p, Some(Target::Exit(_)))).count();
     let mut source = None;
-    for (node, restore) in vertex.nodes.iter().zip(restore) {
+    for node in &vertex.nodes {
+        let restore = restore.remove(&node.id).unwrap_or_default();
         let info = info(&spec, vertex, node);
         let links = links(node, &places, &exchanges, first_port);
         let metrics = operator_metrics(&spec.metrics, &info, &vertex.name);
@@ -56,7 +56,7 @@ pub(super) async fn build(mut spec: TaskSpec, running: &Running) -> Result<Task>
             NodeKind::Sink(sink) => {
                 let cx = SinkContext { env: spec.env.clone(), info, config: spec.config.clone(), metrics };
                 let mut state = OperatorState::new();
-                spec.checkpoints.restore_operator_state(&restore, &mut state).await?;
+                spec.restore_files.restore_operator_state(&restore, &mut state).await?;
                 chain.exits.push(Exit::Sink(SinkTask::open(&**sink, cx, state).await?));
             }
         }
@@ -76,8 +76,10 @@ pub(super) async fn build(mut spec: TaskSpec, running: &Running) -> Result<Task>
     };
     let head = vertex.nodes.first().ok_or_else(|| Error::internal("a vertex has no operator"))?;
     let task_info = info_of(&spec.graph.name, spec.job, spec.id, vertex, head);
+    let mut metrics = TaskMetrics::new(&spec.metrics, &task_info, &vertex.name, spec.env.elapsed());
+    watch(&mut metrics, &input, &mut chain);
     Ok(Task {
-        metrics: TaskMetrics::new(&spec.metrics, &task_info, &vertex.name, spec.env.elapsed()),
+        metrics,
         id: spec.id,
         env: spec.env,
         mode: spec.mode,
@@ -147,11 +149,11 @@ fn info_of(
 async fn restore_operator(spec: &TaskSpec, cx: &mut OperatorContext, restore: SubtaskRestore) -> Result<()> {
     cx.restored = !restore.keyed.is_empty() || !restore.lists.is_empty();
     if let Some(keyed) = &mut cx.keyed {
-        for file in spec.checkpoints.read_keyed(&restore.keyed).await? {
+        for file in spec.restore_files.read_keyed(&restore.keyed).await? {
             keyed.restore(file)?;
         }
     }
-    spec.checkpoints.restore_operator_state(&restore, &mut cx.state).await
+    spec.restore_files.restore_operator_state(&restore, &mut cx.state).await
 }
 
 async fn source_task(
@@ -160,22 +162,36 @@ async fn source_task(
     cx: ReaderContext,
     restore: SubtaskRestore,
 ) -> Result<SourceTask> {
-    let operator = cx.info.operator;
-    let name = cx.info.operator_name.clone();
-    let reader = source.reader(&cx).in_context(|| format!("operator `{name}`"))?;
+    let reader = source.reader(&cx).in_context(|| format!("operator `{}`", cx.info.operator_name))?;
     let timing = SourceTiming {
         interval: spec.config.get(&AUTO_WATERMARK_INTERVAL)?,
         idleness: source.idleness(),
         alignment: source.alignment().cloned().filter(|_| spec.mode == RuntimeMode::Streaming),
     };
     let rows_max = spec.config.get(&EXCHANGE_BATCH_ROWS)?;
-    let mut task = SourceTask::new(operator, name, reader, spec.env.clone(), spec.mode, rows_max, timing);
+    let mut task = SourceTask::new(cx, reader, spec.mode, rows_max, timing);
     let mut state = OperatorState::new();
-    spec.checkpoints.restore_operator_state(&restore, &mut state).await?;
+    spec.restore_files.restore_operator_state(&restore, &mut state).await?;
     let splits = state.take_items(SPLITS);
     let splits = splits.iter().map(|bytes| codec::from_bytes(bytes)).collect::<Result<Vec<SplitBytes>>>()?;
     if !splits.is_empty() {
         task.add_splits(splits)?;
     }
     Ok(task)
+}
+
+/// Shows the rates of every operator of the task, and counts what leaves it.
+fn watch(metrics: &mut TaskMetrics, input: &TaskInput, chain: &mut Chain) {
+    if let TaskInput::Source(source) = input {
+        metrics.watch(&source.metrics);
+    }
+    for node in &chain.nodes {
+        metrics.watch(&node.cx.metrics);
+    }
+    for exit in &mut chain.exits {
+        match exit {
+            Exit::Port(port) => port.count_bytes(metrics.bytes_out.clone()),
+            Exit::Sink(sink) => metrics.watch(sink.metrics()),
+        }
+    }
 }

@@ -64,7 +64,10 @@ pub fn compare(
     let mut report = RestoreReport::default();
     for (place, operator) in operators.iter().enumerate() {
         if operators[..place].iter().any(|other| other.id == operator.id) {
-            return Err(Error::invalid(format!("two operators have the uid of `{}`; give each its own", operator.name)));
+            return Err(Error::invalid(format!(
+                "two operators have the uid of `{}`; give each its own",
+                operator.name
+            )));
         }
         let found = metadata.operator(operator.id);
         if let Some(found) = found {
@@ -139,7 +142,9 @@ impl fmt::Display for RestoreReport {
             match operator.fate {
                 Fate::Kept => write!(f, "kept    {operator}: {} bytes of state", operator.byte_count)?,
                 Fate::New => write!(f, "new     {operator}: starts with empty state")?,
-                Fate::Dropped => write!(f, "dropped {operator}: {} bytes of state are left behind", operator.byte_count)?,
+                Fate::Dropped => {
+                    write!(f, "dropped {operator}: {} bytes of state are left behind", operator.byte_count)?
+                }
             }
         }
         Ok(())

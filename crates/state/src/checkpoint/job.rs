@@ -9,7 +9,7 @@ use futures_util::{StreamExt, TryStreamExt, stream};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// How many requests of one call are under way at once.
-pub(super) const REQUESTS_MAX: usize = 8;
+const REQUESTS_MAX: usize = 8;
 /// The content of checkpoints up to this size is read through before they are trusted; of larger ones only the
 /// lengths are checked, and the task that reads a damaged file finds out.
 const CONTENT_CHECK_BYTES_MAX: u64 = 1 << 30;
@@ -128,11 +128,7 @@ impl JobCheckpoints {
     pub async fn verify(&self, metadata: &CheckpointMetadata) -> Result<()> {
         let read_through = self.store.is_local() && metadata.byte_count() <= CONTENT_CHECK_BYTES_MAX;
         let files: BTreeMap<_, _> = metadata.blobs().filter_map(|blob| Some((blob.path()?, blob))).collect();
-        stream::iter(files.into_values())
-            .map(|blob| self.verify_blob(blob, read_through))
-            .buffered(REQUESTS_MAX)
-            .try_collect::<()>()
-            .await
+        all(files.into_values().map(|blob| self.verify_blob(blob, read_through)).collect()).await.map(drop)
     }
 
     async fn verify_blob(&self, blob: &Blob, read_through: bool) -> Result<()> {
@@ -157,7 +153,8 @@ impl JobCheckpoints {
         self.store.delete(&metadata_path(id)).await?;
         let folder = folder(id);
         let files = self.store.child(&folder).list().await?;
-        self.delete_files(files.iter().map(|file| format!("{folder}/{}", file.path))).await
+        let files: Vec<String> = files.iter().map(|file| format!("{folder}/{file}")).collect();
+        self.delete_files(files).await
     }
 
     /// Deletes files; those that are missing are deleted already. A file in `shared/` may only be deleted when a
@@ -167,11 +164,8 @@ impl JobCheckpoints {
     /// # Errors
     /// As [`JobCheckpoints::write`].
     pub async fn delete_files(&self, paths: impl IntoIterator<Item = String>) -> Result<()> {
-        stream::iter(paths)
-            .map(|path| async move { self.store.delete(&path).await })
-            .buffered(REQUESTS_MAX)
-            .try_collect::<()>()
-            .await
+        let paths: Vec<String> = paths.into_iter().collect();
+        all(paths.iter().map(|path| self.store.delete(path)).collect()).await.map(drop)
     }
 
     /// Deletes whatever belongs to none of the checkpoints that are kept: older checkpoints, failed ones, damaged
@@ -183,7 +177,7 @@ impl JobCheckpoints {
     pub async fn sweep(&self, keep: &[CheckpointMetadata]) -> Result<usize> {
         let mut kept: BTreeSet<String> = keep.iter().flat_map(CheckpointMetadata::referenced_files).collect();
         kept.extend(keep.iter().map(|metadata| metadata_path(metadata.checkpoint)));
-        let files = self.store.list().await?.into_iter().map(|file| file.path).filter(|path| !kept.contains(path));
+        let files = self.store.list().await?.into_iter().filter(|path| !kept.contains(path));
         // Metadata first: a checkpoint whose files are gone must not look complete.
         let (metadata, others): (Vec<_>, Vec<_>) = files.partition(|path| path.ends_with(METADATA_FILE));
         let count = metadata.len() + others.len();
@@ -206,6 +200,12 @@ impl JobCheckpoints {
     fn random_name(&self) -> String {
         format!("{:016x}{:016x}", self.store.env.random(), self.store.env.random())
     }
+}
+
+/// Makes requests, a few at a time, and gives their results in the order of the requests. They are collected before:
+/// a closure over references inside a stream makes the future's `Send` undecidable.
+pub(super) async fn all<T>(requests: Vec<impl Future<Output = Result<T>>>) -> Result<Vec<T>> {
+    stream::iter(requests).buffered(REQUESTS_MAX).try_collect().await
 }
 
 pub(super) fn folder(id: CheckpointId) -> String {

@@ -4,10 +4,13 @@
 //! file that was reported as written could be empty. Here the file and every folder down to it are synced before
 //! the write counts.
 
-#![expect(clippy::disallowed_methods, reason = "the local checkpoint folder is reached here and nowhere else; the simulator has a store in memory")]
+#![expect(
+    clippy::disallowed_methods,
+    reason = "the local checkpoint folder is reached here and nowhere else; the simulator has a store in memory"
+)]
 
 use flott_core::{Error, Result};
-use std::fs::File;
+use std::fs::{File, OpenOptions};
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -26,7 +29,9 @@ pub(super) fn folder_of(location: &str) -> Result<PathBuf> {
     };
     match path {
         Some(path) if !path.is_empty() => Ok(PathBuf::from(path)),
-        _ => Err(Error::invalid(format!("`{location}` names no folder for checkpoints; give a path, or a URL such as file:///data/checkpoints"))),
+        _ => Err(Error::invalid(format!(
+            "`{location}` names no folder for checkpoints; give a path, or a URL such as file:///data/checkpoints"
+        ))),
     }
 }
 
@@ -63,7 +68,7 @@ pub(super) fn is_folder(path: &Path) -> bool {
 
 /// Forces the file to the disk, and the entries of all folders from `root` down to it.
 pub(super) fn sync(root: &Path, file: &Path) -> io::Result<()> {
-    File::open(file)?.sync_all()?;
+    OpenOptions::new().write(true).open(file)?.sync_all()?;
     for folder in file.ancestors().skip(1) {
         sync_folder(folder)?;
         if folder == root {
@@ -75,7 +80,11 @@ pub(super) fn sync(root: &Path, file: &Path) -> io::Result<()> {
 
 #[cfg(unix)]
 fn sync_folder(folder: &Path) -> io::Result<()> {
-    File::open(folder)?.sync_all()
+    match File::open(folder)?.sync_all() {
+        // Some network file systems cannot, and write entries through.
+        Err(e) if matches!(e.kind(), io::ErrorKind::InvalidInput | io::ErrorKind::Unsupported) => Ok(()),
+        synced => synced,
+    }
 }
 
 /// Elsewhere folders cannot be opened, and their entries are written through.

@@ -103,7 +103,9 @@ impl CheckpointMetadata {
 
     /// Every blob of the checkpoint.
     pub fn blobs(&self) -> impl Iterator<Item = &Blob> {
-        self.operators.iter().flat_map(|o| o.coordinator.iter().chain(o.subtasks.iter().flat_map(OperatorSnapshot::blobs)))
+        self.operators
+            .iter()
+            .flat_map(|o| o.coordinator.iter().chain(o.subtasks.iter().flat_map(OperatorSnapshot::blobs)))
     }
 
     /// The paths of every file of the checkpoint but `_metadata`, relative to the job's folder.
@@ -135,7 +137,9 @@ impl CheckpointMetadata {
     pub fn decode(bytes: &[u8]) -> Result<Self> {
         let (version, sum, body) = split(bytes)?;
         if version != FORMAT_VERSION {
-            return Err(Error::corrupt(format!("it has format version {version} and this Flott reads {FORMAT_VERSION}")));
+            return Err(Error::corrupt(format!(
+                "it has format version {version} and this Flott reads {FORMAT_VERSION}"
+            )));
         }
         if checksum(body) != sum {
             return Err(Error::corrupt("it is damaged or cut off: its checksum is wrong"));

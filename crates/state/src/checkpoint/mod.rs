@@ -16,8 +16,8 @@ mod job;
 mod local;
 mod metadata;
 mod read;
-mod store;
 mod storage;
+mod store;
 mod write;
 
 pub mod compare;

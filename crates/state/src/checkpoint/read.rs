@@ -1,12 +1,11 @@
 //! What one operator is to remember in one subtask, read back.
 
-use super::job::REQUESTS_MAX;
+use super::job::all;
 use super::{JobCheckpoints, ListPiece, SubtaskRestore};
 use crate::operator::OperatorState;
 use crate::snapshot::KeyedSnapshot;
 use bytes::Bytes;
 use flott_core::{Error, Result};
-use futures_util::{StreamExt, TryStreamExt, stream};
 
 impl JobCheckpoints {
     /// The files of keyed state, in the order in which [`crate::AnyKeyedState::restore`] takes them.
@@ -14,9 +13,7 @@ impl JobCheckpoints {
     /// # Errors
     /// As [`JobCheckpoints::read_blob`].
     pub async fn read_keyed(&self, keyed: &[KeyedSnapshot]) -> Result<Vec<Bytes>> {
-        // Collected first: a closure over references inside a stream makes the future's `Send` undecidable.
-        let reads: Vec<_> = keyed.iter().flat_map(|k| &k.files).map(|blob| self.read_blob(blob)).collect();
-        stream::iter(reads).buffered(REQUESTS_MAX).try_collect().await
+        all(keyed.iter().flat_map(|k| &k.files).map(|blob| self.read_blob(blob)).collect()).await
     }
 
     /// Reads a subtask's lists and gives them to its operator state, before anything is registered there.
@@ -25,8 +22,7 @@ impl JobCheckpoints {
     /// As [`JobCheckpoints::read_blob`].
     pub async fn restore_operator_state(&self, restore: &SubtaskRestore, state: &mut OperatorState) -> Result<()> {
         for (name, list) in &restore.lists {
-            let reads: Vec<_> = list.pieces.iter().map(|piece| self.read_piece(piece)).collect();
-            let pieces: Vec<Vec<Vec<u8>>> = stream::iter(reads).buffered(REQUESTS_MAX).try_collect().await?;
+            let pieces = all(list.pieces.iter().map(|piece| self.read_piece(piece)).collect()).await?;
             let items = pieces.into_iter().flatten().collect();
             if list.copy {
                 state.restore_copy(name, list.redistribution, items)?;
@@ -46,7 +42,9 @@ impl JobCheckpoints {
                 let start = usize::try_from(item.offset).ok();
                 let end = start.and_then(|start| start.checked_add(item.len as usize));
                 start.zip(end).and_then(|(start, end)| bytes.get(start..end)).map(<[u8]>::to_vec).ok_or_else(|| {
-                    Error::corrupt("a list of operator state is shorter than the metadata says; restore another checkpoint")
+                    Error::corrupt(
+                        "a list of operator state is shorter than the metadata says; restore another checkpoint",
+                    )
                 })
             })
             .collect()

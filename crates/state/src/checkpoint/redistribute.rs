@@ -57,11 +57,7 @@ pub struct ItemRange {
 ///
 /// # Errors
 /// `Invalid` when `max` is not the max parallelism of the checkpoint, or `parallelism` is larger.
-pub fn redistribute(
-    operator: &OperatorMetadata,
-    max: MaxParallelism,
-    parallelism: u32,
-) -> Result<Vec<SubtaskRestore>> {
+pub fn redistribute(operator: &OperatorMetadata, max: MaxParallelism, parallelism: u32) -> Result<Vec<SubtaskRestore>> {
     check(operator, max, parallelism)?;
     let finished = !operator.finished.is_empty() && operator.finished.iter().all(|f| *f);
     let mut subtasks = vec![SubtaskRestore { finished, ..SubtaskRestore::default() }; parallelism as usize];

@@ -56,7 +56,9 @@ impl CheckpointStorage {
     pub(super) fn local(env: &Env, folder: PathBuf) -> Result<Self> {
         let name = folder.display().to_string();
         let objects = LocalFileSystem::new_with_prefix(&folder)
-            .map_err(|e| Error::unavailable(format!("the checkpoint folder `{name}` cannot be used: {e}")).with_source(e))?
+            .map_err(|e| {
+                Error::unavailable(format!("the checkpoint folder `{name}` cannot be used: {e}")).with_source(e)
+            })?
             .with_automatic_cleanup(true);
         let store = Store::new(env, Arc::new(objects), ObjectPath::default(), Some(folder), name);
         Ok(CheckpointStorage { store, takes_local_paths: true })

@@ -29,13 +29,6 @@ pub(super) struct Store {
     name: String,
 }
 
-/// A file that a listing found.
-pub(super) struct Found {
-    /// Relative to the store's folder.
-    pub path: String,
-    pub len: u64,
-}
-
 impl Store {
     pub fn new(env: &Env, objects: Arc<dyn ObjectStore>, root: Path, local: Option<PathBuf>, name: String) -> Self {
         Store { env: env.clone(), objects, root, local, name }
@@ -128,8 +121,8 @@ impl Store {
         .map(drop)
     }
 
-    /// Every file below, in order of paths.
-    pub async fn list(&self) -> Result<Vec<Found>> {
+    /// The path of every file below, in order.
+    pub async fn list(&self) -> Result<Vec<String>> {
         let mut files = self
             .retry("listed", "", || {
                 let (objects, root) = (self.objects.clone(), self.root.clone());
@@ -137,9 +130,9 @@ impl Store {
             })
             .await?
             .into_iter()
-            .filter_map(|found| Some(Found { path: self.relative(&found.location)?, len: found.size }))
+            .filter_map(|found| self.relative(&found.location))
             .collect::<Vec<_>>();
-        files.sort_by(|a, b| a.path.cmp(&b.path));
+        files.sort();
         Ok(files)
     }
 
@@ -165,7 +158,9 @@ impl Store {
     }
 
     fn at(&self, path: &str) -> Path {
-        path.split('/').filter(|part| !part.is_empty()).fold(self.root.clone(), |at, part| at.join(PathPart::from(part)))
+        path.split('/')
+            .filter(|part| !part.is_empty())
+            .fold(self.root.clone(), |at, part| at.join(PathPart::from(part)))
     }
 
     fn relative(&self, location: &Path) -> Option<String> {
@@ -207,7 +202,7 @@ fn present<T>(result: Result<T, StoreError>) -> Result<Option<T>, StoreError> {
 
 /// A store's error by what its reader does next.
 fn store_error(what: &str, error: StoreError) -> Error {
-    let error = match error {
+    match error {
         StoreError::NotFound { .. } => {
             Error::corrupt(format!("{what}: there is no such file; restore another checkpoint"))
         }
@@ -228,8 +223,7 @@ fn store_error(what: &str, error: StoreError) -> Error {
             Some(io) => io_error(what, io),
             None => Error::unavailable(format!("{what}: {other}; the next checkpoint tries again")).with_source(other),
         },
-    };
-    error
+    }
 }
 
 fn io_error(what: &str, error: &io::Error) -> Error {

@@ -1,14 +1,12 @@
 //! What one operator remembers in one subtask, written.
 
 use super::JobCheckpoints;
-use super::job::REQUESTS_MAX;
+use super::job::all;
 use crate::keyed::{KeyedFiles, StateFile};
 use crate::operator::EncodedList;
 use crate::snapshot::{Blob, KeyedSnapshot, ListSnapshot, OperatorSnapshot, checksum};
 use bytes::Bytes;
 use flott_core::{CheckpointId, Error, Result};
-use futures_util::{StreamExt, TryStreamExt, stream};
-use std::collections::BTreeMap;
 
 impl JobCheckpoints {
     /// Writes what an operator remembers in a subtask and describes it. What has at most `inline_bytes_max` bytes is
@@ -29,9 +27,8 @@ impl JobCheckpoints {
             None => None,
         };
         let lists = lists.into_iter().filter(|(_, _, items)| !items.is_empty());
-        let writes: Vec<_> = lists.map(|list| self.write_list(checkpoint, list, inline_bytes_max)).collect();
-        let lists: BTreeMap<_, _> = stream::iter(writes).buffered(REQUESTS_MAX).try_collect().await?;
-        Ok(OperatorSnapshot { keyed, lists })
+        let lists = all(lists.map(|list| self.write_list(checkpoint, list, inline_bytes_max)).collect()).await?;
+        Ok(OperatorSnapshot { keyed, lists: lists.into_iter().collect() })
     }
 
     /// Bytes as a blob: in a file of the checkpoint, or inline if there are at most `inline_bytes_max`. For the
@@ -54,21 +51,23 @@ impl JobCheckpoints {
         let inline = keyed.inline(inline_bytes_max);
         let files = match inline {
             Some(files) => files,
-            None => {
-                // Collected first: a closure over references inside a stream makes the future's `Send` undecidable.
-                let writes: Vec<_> = keyed.files.iter().map(|file| self.write_state_file(file)).collect();
-                stream::iter(writes).buffered(REQUESTS_MAX).try_collect().await?
-            }
+            None => all(keyed.files.iter().map(|file| self.write_state_file(file)).collect()).await?,
         };
         Ok(KeyedSnapshot { range: keyed.range, files })
     }
 
     async fn write_state_file(&self, file: &StateFile) -> Result<Blob> {
-        if let Some(bytes) = file.unwritten() {
-            self.write(file.path(), bytes).await?;
-            file.written();
-        }
-        Ok(Blob::File { path: file.path().to_owned(), len: file.len(), sum: file.sum() })
+        let sum = match (file.written_sum(), file.unwritten()) {
+            (Some(sum), _) => sum,
+            (None, Some(bytes)) => {
+                let sum = checksum(&bytes);
+                self.write(file.path(), bytes).await?;
+                file.written(sum);
+                sum
+            }
+            (None, None) => return Err(Error::internal("the bytes of a state file are neither here nor written")),
+        };
+        Ok(Blob::File { path: file.path().to_owned(), len: file.len(), sum })
     }
 
     async fn write_list(
@@ -77,11 +76,10 @@ impl JobCheckpoints {
         (name, redistribution, items): EncodedList,
         inline_bytes_max: u64,
     ) -> Result<(String, ListSnapshot)> {
-        let lengths = items
-            .iter()
-            .map(|item| u32::try_from(item.len()))
-            .collect::<Result<Vec<_>, _>>()
-            .map_err(|_| Error::limit(format!("an item of operator state `{name}` has more than 4 GiB; split it")))?;
+        let lengths =
+            items.iter().map(|item| u32::try_from(item.len())).collect::<Result<Vec<_>, _>>().map_err(|_| {
+                Error::limit(format!("an item of operator state `{name}` has more than 4 GiB; split it"))
+            })?;
         let items = self.write_blob(checkpoint, items.concat(), inline_bytes_max).await?;
         Ok((name, ListSnapshot { redistribution, lengths, items }))
     }

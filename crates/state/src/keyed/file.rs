@@ -1,13 +1,13 @@
 //! A file of keyed state: its format, written and read.
 //!
 //! A file is: `FLKS`, format version (u8), number of states (u16), for each its shape (u8) and name (u16 length,
-//! UTF-8), then sections, then the XXH3-64 of all before it. A section is what a state has to say in one key group:
-//! state (u16), group (u16), removals (u32), entries (u32), bytes (u32), then that many bytes: the removed (key,
-//! namespace) pairs, then (key, namespace, value) entries, in the codec's encoding. Numbers are little-endian.
+//! UTF-8), then sections. A section is what a state has to say in one key group: state (u16), group (u16), removals
+//! (u32), entries (u32), bytes (u32), then that many bytes: the removed (key, namespace) pairs, then (key, namespace,
+//! value) entries, in the codec's encoding. Numbers are little-endian. The checksum is kept by who refers to the file
+//! ([`crate::Blob`]) and checked before it comes here.
 
 use super::shape::StateShape;
 use super::table::{AnyTable, Counts};
-use crate::snapshot::checksum;
 use bytes::{Buf, Bytes};
 use flott_core::{Error, KeyGroup, KeyGroupRange, Result};
 use std::collections::BTreeMap;
@@ -16,7 +16,6 @@ const MAGIC: &[u8; 4] = b"FLKS";
 const VERSION: u8 = 1;
 /// A section's fixed part: state, group, removals, entries, bytes.
 const SECTION_HEAD: usize = 2 + 2 + 4 + 4 + 4;
-const SUM_BYTES: usize = 8;
 
 /// Writes one file.
 pub(super) struct FileWriter<'a> {
@@ -79,9 +78,7 @@ impl<'a> FileWriter<'a> {
     }
 
     /// The whole file.
-    pub fn finish(mut self) -> Bytes {
-        let sum = checksum(&self.out);
-        self.out.extend_from_slice(&sum.to_le_bytes());
+    pub fn finish(self) -> Bytes {
         Bytes::from(self.out)
     }
 }
@@ -184,13 +181,7 @@ struct FileReader {
 }
 
 impl FileReader {
-    fn open(file: Bytes) -> Result<FileReader> {
-        let body_len = file.len().checked_sub(SUM_BYTES).ok_or_else(ends_early)?;
-        let sum = file.slice(body_len..).get_u64_le();
-        let mut rest = file.slice(..body_len);
-        if checksum(&rest) != sum {
-            return Err(Error::corrupt("the file of keyed state is damaged: its checksum is wrong; restore an older checkpoint"));
-        }
+    fn open(mut rest: Bytes) -> Result<FileReader> {
         if rest.len() < MAGIC.len() || rest.split_to(MAGIC.len()) != MAGIC[..] {
             return Err(Error::corrupt("the file is not one of keyed state; restore another checkpoint"));
         }
@@ -212,7 +203,9 @@ impl FileReader {
                 let len = usize::from(self.rest.try_get_u16_le().map_err(|_| ends_early())?);
                 let name = String::from_utf8_lossy(&self.take(len)?).into_owned();
                 let shape = StateShape::of_tag(tag).ok_or_else(|| {
-                    Error::corrupt(format!("state `{name}` is of kind {tag}, which this Flott does not know; use the one that wrote it"))
+                    Error::corrupt(format!(
+                        "state `{name}` is of kind {tag}, which this Flott does not know; use the one that wrote it"
+                    ))
                 })?;
                 Ok((name, shape))
             })

@@ -19,7 +19,7 @@ pub use any::{AnyKeyedState, StateAccess};
 pub use kinds::{AggregateFunction, AggregatingState, ListState, MapState, ReducingState, ValueState};
 pub use map::KeyMap;
 pub use snapshot::{KeyedFiles, StateFile};
-pub use state::{KeyedState, TableId, TimersId};
+pub use state::{KeyedState, PREFETCH_KEYS, TableId, TimersId};
 pub use table::{KeySlot, StateTable};
 pub use timers::{TimerKind, Timers};
 pub use ttl::{StateTtl, TtlUpdate, TtlVisibility};

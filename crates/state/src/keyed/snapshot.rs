@@ -6,10 +6,9 @@
 use super::file::{FileWriter, Restored};
 use super::shape::StateShape;
 use super::table::{AnyTable, Take};
-use crate::snapshot::checksum;
 use bytes::Bytes;
 use flott_core::{KeyGroupRange, ProcessingTime, Result};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// After this many files a full one is written, however small the changes are: each costs a request at restore.
 const CHAIN_MAX: usize = 64;
@@ -18,14 +17,19 @@ const CHAIN_MAX: usize = 64;
 pub struct StateFile {
     path: String,
     len: u64,
-    sum: u64,
-    unwritten: Mutex<Option<Bytes>>,
+    content: Mutex<Content>,
+}
+
+/// Where a file's bytes are.
+enum Content {
+    Here(Bytes),
+    /// In storage, with this checksum.
+    Written(u64),
 }
 
 impl StateFile {
     fn new(path: String, bytes: Bytes) -> Arc<Self> {
-        let (len, sum) = (bytes.len() as u64, checksum(&bytes));
-        Arc::new(StateFile { path, len, sum, unwritten: Mutex::new(Some(bytes)) })
+        Arc::new(StateFile { path, len: bytes.len() as u64, content: Mutex::new(Content::Here(bytes)) })
     }
 
     /// Path relative to the job's checkpoint folder.
@@ -43,19 +47,29 @@ impl StateFile {
         self.len == 0
     }
 
-    /// XXH3-64 of the bytes.
-    pub fn sum(&self) -> u64 {
-        self.sum
-    }
-
     /// The bytes that still have to be written; `None` when they have been.
     pub fn unwritten(&self) -> Option<Bytes> {
-        self.unwritten.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        match &*self.content() {
+            Content::Here(bytes) => Some(bytes.clone()),
+            Content::Written(_) => None,
+        }
     }
 
-    /// Says that the bytes are safe.
-    pub fn written(&self) {
-        *self.unwritten.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    /// Says that the bytes, which have this checksum, are safe.
+    pub fn written(&self, sum: u64) {
+        *self.content() = Content::Written(sum);
+    }
+
+    /// The checksum of what was written.
+    pub fn written_sum(&self) -> Option<u64> {
+        match *self.content() {
+            Content::Here(_) => None,
+            Content::Written(sum) => Some(sum),
+        }
+    }
+
+    fn content(&self) -> MutexGuard<'_, Content> {
+        self.content.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

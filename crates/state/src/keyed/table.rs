@@ -5,6 +5,7 @@
 //! group keeps rehashing pauses short and lets a snapshot go group by group.
 
 mod expire;
+mod prefetch;
 mod snapshot;
 
 pub(super) use expire::{Expire, Expired};
@@ -130,7 +131,13 @@ impl<K: Key, N: Key, V: Data> StateTable<K, N, V> {
     /// The value of a key in a namespace, made by `make` if there is none, to be changed. The flag says whether it
     /// was made now.
     #[inline]
-    pub fn get_or_insert_with(&mut self, slot: KeySlot, key: &K, namespace: &N, make: impl FnOnce() -> V) -> (&mut V, bool) {
+    pub fn get_or_insert_with(
+        &mut self,
+        slot: KeySlot,
+        key: &K,
+        namespace: &N,
+        make: impl FnOnce() -> V,
+    ) -> (&mut V, bool) {
         let hash = entry_hash(slot, namespace);
         let Group { entries, changes, .. } = &mut self.groups[slot.group];
         let count = entries.len();
@@ -156,9 +163,8 @@ impl<K: Key, N: Key, V: Data> StateTable<K, N, V> {
     #[inline]
     pub fn insert(&mut self, slot: KeySlot, key: &K, namespace: &N, value: V) -> bool {
         let mut value = Some(value);
-        let (place, new) = self.get_or_insert_with(slot, key, namespace, || {
-            value.take().unwrap_or_else(|| unreachable!("made once"))
-        });
+        let (place, new) =
+            self.get_or_insert_with(slot, key, namespace, || value.take().unwrap_or_else(|| unreachable!("made once")));
         if let Some(value) = value {
             *place = value;
         }

@@ -96,7 +96,9 @@ impl Ttl {
         let Some(ttl) = ttl.filter(|t| t.update != TtlUpdate::Disabled) else { return Ok(None) };
         let millis = millis(ttl.ttl);
         if millis == 0 {
-            return Err(Error::invalid("a time to live of less than 1 ms keeps nothing; make it longer, or do not set one"));
+            return Err(Error::invalid(
+                "a time to live of less than 1 ms keeps nothing; make it longer, or do not set one",
+            ));
         }
         Ok(Some(Ttl {
             millis,

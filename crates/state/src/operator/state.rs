@@ -126,7 +126,9 @@ impl OperatorState {
         copy: bool,
     ) -> Result<()> {
         if self.registered.iter().any(|r| r.name == name) {
-            return Err(Error::invalid(format!("operator state `{name}` is restored after it was registered; restore first")));
+            return Err(Error::invalid(format!(
+                "operator state `{name}` is restored after it was registered; restore first"
+            )));
         }
         let list = self.encoded.entry(name.to_owned());
         let list = list.or_insert_with(|| Encoded { redistribution, items: Vec::new(), copy });
@@ -151,7 +153,9 @@ impl OperatorState {
 
     fn add(&mut self, name: &str, redistribution: Redistribution, content: Box<dyn Content>) -> Result<usize> {
         if self.registered.iter().any(|r| r.name == name) {
-            return Err(Error::invalid(format!("two states of one operator are called `{name}`; give each its own name")));
+            return Err(Error::invalid(format!(
+                "two states of one operator are called `{name}`; give each its own name"
+            )));
         }
         self.registered.push(Registered { name: name.to_owned(), redistribution, content });
         Ok(self.registered.len() - 1)

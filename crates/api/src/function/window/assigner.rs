@@ -22,6 +22,14 @@ pub trait WindowAssigner<T>: Clone + Send + Sync + 'static {
         false
     }
 
+    /// Whether the settings make sense; asked before the job runs.
+    ///
+    /// # Errors
+    /// `Invalid` when they do not.
+    fn check(&self) -> Result<()> {
+        Ok(())
+    }
+
     /// Appends the windows of a record to `windows`, which is empty.
     ///
     /// # Errors

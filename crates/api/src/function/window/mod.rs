@@ -10,4 +10,4 @@ pub use assigner::{AssignContext, WindowAssigner};
 pub use evictor::{Elements, EvictTimes, Evictor};
 pub use function::{AllWindows, ProcessAllWindowFunction, ProcessWindowFunction, WindowContext, WindowState};
 pub use time_window::{GlobalWindow, TimeWindow, Window};
-pub use trigger::{TimerRequest, Trigger, TriggerContext, TriggerResult};
+pub use trigger::{TimerRequest, Trigger, TriggerContext, TriggerResult, WindowTimers};

@@ -113,36 +113,47 @@ pub enum TimerRequest {
     Delete(Timer),
 }
 
+/// The timers of a window that need no entry of their own: two times at which it is looked at anyway; for operators.
+pub struct WindowTimers<'a> {
+    /// The time at which the window is cleaned up; `EventTime::MIN` if it is not, or by the clock.
+    pub cleanup: EventTime,
+    /// The largest time in the window.
+    pub end: EventTime,
+    /// Whether the trigger wants to be called at `end`.
+    pub at_end: &'a mut bool,
+}
+
 /// What a trigger is given: its state, the times, and the timers of the window.
 pub struct TriggerContext<'a, S> {
     state: &'a mut S,
     watermark: Watermark,
     env: &'a Env,
-    known_timer: &'a mut EventTime,
+    timers: WindowTimers<'a>,
     requests: &'a mut Vec<TimerRequest>,
 }
 
 impl<'a, S> TriggerContext<'a, S> {
-    /// The surroundings of one window; for operators. `known_timer` is an event timer of the window that surely
-    /// exists, `EventTime::MIN` if none does: asking for it again costs nothing. `requests` takes all else.
+    /// The surroundings of one window; for operators. Takes note of timers in `timers` where it can; `requests`
+    /// takes all others.
     #[inline]
     pub fn new(
         state: &'a mut S,
         watermark: Watermark,
         env: &'a Env,
-        known_timer: &'a mut EventTime,
+        timers: WindowTimers<'a>,
         requests: &'a mut Vec<TimerRequest>,
     ) -> Self {
-        TriggerContext { state, watermark, env, known_timer, requests }
+        TriggerContext { state, watermark, env, timers, requests }
     }
 
     /// The same surroundings for a trigger inside of this one, whose state is a part of this one's.
     pub fn inner<'b, I>(&'b mut self, part: impl FnOnce(&'b mut S) -> &'b mut I) -> TriggerContext<'b, I> {
+        let WindowTimers { cleanup, end, at_end } = &mut self.timers;
         TriggerContext {
             state: part(self.state),
             watermark: self.watermark,
             env: self.env,
-            known_timer: self.known_timer,
+            timers: WindowTimers { cleanup: *cleanup, end: *end, at_end },
             requests: self.requests,
         }
     }
@@ -167,8 +178,11 @@ impl<'a, S> TriggerContext<'a, S> {
     /// Calls `on_event_time` when the watermark reaches `time`.
     #[inline]
     pub fn register_event_time_timer(&mut self, time: EventTime) {
-        if *self.known_timer != time {
-            *self.known_timer = time;
+        if time == self.timers.cleanup {
+            // The trigger is called then in any case.
+        } else if time == self.timers.end {
+            *self.timers.at_end = true;
+        } else {
             self.requests.push(TimerRequest::Register(Timer::EventTime(time)));
         }
     }
@@ -178,12 +192,15 @@ impl<'a, S> TriggerContext<'a, S> {
         self.requests.push(TimerRequest::Register(Timer::ProcessingTime(time)));
     }
 
-    /// Removes an event timer.
+    /// Removes an event timer. The trigger is still called when the window is cleaned up.
     pub fn delete_event_time_timer(&mut self, time: EventTime) {
-        if *self.known_timer == time {
-            *self.known_timer = EventTime::MIN;
+        if time == self.timers.cleanup {
+            // The window has to be cleaned up in any case.
+        } else if time == self.timers.end {
+            *self.timers.at_end = false;
+        } else {
+            self.requests.push(TimerRequest::Delete(Timer::EventTime(time)));
         }
-        self.requests.push(TimerRequest::Delete(Timer::EventTime(time)));
     }
 
     /// Removes a processing-time timer.

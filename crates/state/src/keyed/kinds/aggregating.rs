@@ -35,12 +35,7 @@ impl<A: AggregateFunction> AggregatingState<A> {
     ///
     /// # Errors
     /// As [`ValueState::register`].
-    pub fn register<K: Key>(
-        keyed: &mut KeyedState<K>,
-        name: &str,
-        function: A,
-        ttl: Option<StateTtl>,
-    ) -> Result<Self> {
+    pub fn register<K: Key>(keyed: &mut KeyedState<K>, name: &str, function: A, ttl: Option<StateTtl>) -> Result<Self> {
         Ok(AggregatingState { acc: ValueState::register(keyed, name, ttl)?, function: Some(function) })
     }
 

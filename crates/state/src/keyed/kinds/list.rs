@@ -144,7 +144,7 @@ impl<V: Data> ListState<V> {
     }
 }
 
-fn get_timed<'a, V: Data, C: StateAccess>(cx: &'a mut C, id: TableId<(), StampedList<V>>, ttl: Ttl) -> Result<&'a [V]> {
+fn get_timed<V: Data, C: StateAccess>(cx: &mut C, id: TableId<(), StampedList<V>>, ttl: Ttl) -> Result<&[V]> {
     let keyed = cx.keyed_state();
     let now = keyed.now();
     let deadline = ttl.deadline(now);

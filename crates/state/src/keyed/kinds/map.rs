@@ -223,10 +223,10 @@ impl<UK: Key, UV: Data> MapState<UK, UV> {
 }
 
 /// The current key's map, made if there is none, about to be written.
-fn map_timed<'a, UK: Key, UV: Data, C: StateAccess>(
-    cx: &'a mut C,
+fn map_timed<UK: Key, UV: Data, C: StateAccess>(
+    cx: &mut C,
     id: TableId<(), StampedMap<UK, UV>>,
-) -> Result<(&'a mut StampedMap<UK, UV>, ProcessingTime)> {
+) -> Result<(&mut StampedMap<UK, UV>, ProcessingTime)> {
     let keyed = cx.keyed_state();
     let now = keyed.now();
     let (table, key, slot) = keyed.keyed_table(id)?;
@@ -257,10 +257,11 @@ fn get_timed<'a, UK: Key, UV: Data, C: StateAccess>(
         let returned = table.return_expired(StampedMap { entries: returned, oldest: stamp });
         return Ok(returned.and_then(|map| map.entries.get(map_key)).map(|stamped| &stamped.value));
     }
-    if ttl.refresh_on_read && stamp != now.0 {
-        if let Some(stamped) = table.get_mut(slot, key, &()).and_then(|map| map.entries.get_mut(map_key)) {
-            stamped.stamp = now.0;
-        }
+    if ttl.refresh_on_read
+        && stamp != now.0
+        && let Some(stamped) = table.get_mut(slot, key, &()).and_then(|map| map.entries.get_mut(map_key))
+    {
+        stamped.stamp = now.0;
     }
     Ok(table.get(slot, key, &()).and_then(|map| map.entries.get(map_key)).map(|stamped| &stamped.value))
 }

@@ -62,7 +62,8 @@ impl<V: Data> ReducingState<V> {
         let mut value = Some(value);
         let place = self.value.entry(cx, || value.take().unwrap_or_else(|| unreachable!("made once")))?;
         if let Some(value) = value {
-            let reduce = self.reduce.as_ref().ok_or_else(|| Error::internal("a registered reducing state has no function"))?;
+            let reduce =
+                self.reduce.as_ref().ok_or_else(|| Error::internal("a registered reducing state has no function"))?;
             reduce(place, value);
         }
         Ok(())

@@ -118,11 +118,7 @@ impl<V: Data> ValueState<V> {
     }
 }
 
-fn get_timed<'a, V: Data, C: StateAccess>(
-    cx: &'a mut C,
-    id: TableId<(), Stamped<V>>,
-    ttl: Ttl,
-) -> Result<Option<&'a V>> {
+fn get_timed<V: Data, C: StateAccess>(cx: &mut C, id: TableId<(), Stamped<V>>, ttl: Ttl) -> Result<Option<&V>> {
     let keyed = cx.keyed_state();
     let now = keyed.now();
     let (table, key, slot) = keyed.keyed_table(id)?;
@@ -141,12 +137,12 @@ fn get_timed<'a, V: Data, C: StateAccess>(
     Ok(found.map(|stamped| &stamped.value))
 }
 
-fn entry_timed<'a, V: Data, C: StateAccess>(
-    cx: &'a mut C,
+fn entry_timed<V: Data, C: StateAccess>(
+    cx: &mut C,
     id: TableId<(), Stamped<V>>,
     ttl: Ttl,
     default: impl FnOnce() -> V,
-) -> Result<&'a mut V> {
+) -> Result<&mut V> {
     let keyed = cx.keyed_state();
     let now = keyed.now();
     let (table, key, slot) = keyed.keyed_table(id)?;

@@ -5,6 +5,9 @@ use flott_core::{Data, Error, Key, KeyGroup, ProcessingTime, Result, codec};
 use hashbrown::hash_table::Entry as Probe;
 use std::any::Any;
 
+/// So many changed entries are fetched ahead of the one that is being written.
+const LOOK_AHEAD: usize = 16;
+
 /// What a snapshot takes of a table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::keyed) enum Take {
@@ -26,11 +29,14 @@ pub(in crate::keyed) struct Counts {
 /// What a snapshot and a restore need of a table whose types they do not know.
 pub(in crate::keyed) trait AnyTable: Any + Send {
     /// Appends one group.
-    fn snapshot_group(&mut self, group: KeyGroup, take: Take, now: ProcessingTime, out: &mut Vec<u8>) -> Result<Counts>;
+    fn snapshot_group(&mut self, group: KeyGroup, take: Take, now: ProcessingTime, out: &mut Vec<u8>)
+    -> Result<Counts>;
     /// Applies what [`AnyTable::snapshot_group`] wrote.
     fn restore_group(&mut self, group: KeyGroup, counts: Counts, bytes: &[u8]) -> Result<()>;
     /// About how many bytes a snapshot will have.
     fn snapshot_bytes(&self, take: Take) -> usize;
+    /// Begins to fetch the entries of keys, if namespaces are nothing and the table is too large for the cache.
+    fn prefetch_all(&self, slots: &[KeySlot]);
     /// Number of entries.
     fn entry_count(&self) -> usize;
     /// Estimated bytes of memory of the table itself, not counting what entries point to.
@@ -38,7 +44,13 @@ pub(in crate::keyed) trait AnyTable: Any + Send {
 }
 
 impl<K: Key, N: Key, V: Data> AnyTable for StateTable<K, N, V> {
-    fn snapshot_group(&mut self, group: KeyGroup, take: Take, now: ProcessingTime, out: &mut Vec<u8>) -> Result<Counts> {
+    fn snapshot_group(
+        &mut self,
+        group: KeyGroup,
+        take: Take,
+        now: ProcessingTime,
+        out: &mut Vec<u8>,
+    ) -> Result<Counts> {
         let place = usize::from(group.0 - self.range.start);
         match take {
             Take::Changes => self.groups[place].write_changes(out),
@@ -106,6 +118,14 @@ impl<K: Key, N: Key, V: Data> AnyTable for StateTable<K, N, V> {
         entries * (size_of::<K>() + size_of::<N>() + size_of::<V>() + 1)
     }
 
+    fn prefetch_all(&self, slots: &[KeySlot]) {
+        let nothing: &dyn Any = &();
+        let Some(namespace) = nothing.downcast_ref::<N>() else { return };
+        if self.is_worth_prefetching() {
+            slots.iter().for_each(|slot| self.prefetch(*slot, namespace));
+        }
+    }
+
     fn entry_count(&self) -> usize {
         self.len()
     }
@@ -117,9 +137,8 @@ impl<K: Key, N: Key, V: Data> AnyTable for StateTable<K, N, V> {
 
 impl<K: Key, N: Key, V: Data> Group<K, N, V> {
     fn write_changes(&mut self, out: &mut Vec<u8>) -> Result<Counts> {
-        let Group { entries, changes, removed } = self;
         let mut counts = Counts::default();
-        for (key, namespace) in removed.drain(..) {
+        for (key, namespace) in self.removed.drain(..) {
             codec::encode(&key, out)?;
             codec::encode(&namespace, out)?;
             counts.removals += 1;
@@ -128,17 +147,17 @@ impl<K: Key, N: Key, V: Data> Group<K, N, V> {
             counts.entries += 1;
             e.write(out)
         };
-        match changes {
+        match std::mem::replace(&mut self.changes, Changes::Listed(Vec::new())) {
             Changes::Listed(hashes) => {
-                for hash in hashes.drain(..) {
+                for (place, hash) in hashes.iter().enumerate() {
+                    if let Some(ahead) = hashes.get(place + LOOK_AHEAD) {
+                        self.prefetch(*ahead);
+                    }
                     // Two dirty entries may share a hash, and a stale hash may find none.
-                    entries.iter_hash_mut(hash).filter(|e| e.dirty).try_for_each(&mut write)?;
+                    self.entries.iter_hash_mut(*hash).filter(|e| e.dirty).try_for_each(&mut write)?;
                 }
             }
-            Changes::Many => {
-                entries.iter_mut().filter(|e| e.dirty).try_for_each(&mut write)?;
-                *changes = Changes::Listed(Vec::new());
-            }
+            Changes::Many => self.entries.iter_mut().filter(|e| e.dirty).try_for_each(write)?,
         }
         Ok(counts)
     }

@@ -1,0 +1,98 @@
+//! Medians, and the line of JSON that a case prints.
+
+use crate::child::Sample;
+use serde_json::{Map, Value, json};
+
+/// What a case has found.
+pub(crate) struct Line {
+    value: f64,
+    unit: &'static str,
+    peers: Map<String, Value>,
+    bar: Bar,
+}
+
+/// What the value must reach.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Bar {
+    AtLeast(f64),
+    AtMost(f64),
+    Below(f64),
+}
+
+impl Line {
+    pub(crate) fn new(value: f64, unit: &'static str, bar: Bar) -> Self {
+        Line { value, unit, peers: Map::new(), bar }
+    }
+
+    /// Another engine's value, in the same unit.
+    #[must_use]
+    pub(crate) fn with_peer(mut self, name: &str, value: f64) -> Self {
+        self.peers.insert(name.to_owned(), rounded(value));
+        self
+    }
+
+    /// As [`Line::with_peer`], if there is one.
+    #[must_use]
+    pub(crate) fn with_peer_if(self, name: &str, value: Option<f64>) -> Self {
+        match value {
+            Some(value) => self.with_peer(name, value),
+            None => self,
+        }
+    }
+
+    /// Prints it.
+    pub(crate) fn print(self, bench: &str, case: &str) {
+        let (bar, holds) = match self.bar {
+            Bar::AtLeast(bar) => (bar, self.value >= bar),
+            Bar::AtMost(bar) => (bar, self.value <= bar),
+            Bar::Below(bar) => (bar, self.value < bar),
+        };
+        let peer = if self.peers.is_empty() { Value::Null } else { Value::Object(self.peers) };
+        let line = json!({
+            "bench": bench, "case": case, "value": rounded(self.value), "unit": self.unit, "peer": peer,
+            "bar": rounded(bar), "holds": holds,
+        });
+        println!("{line}");
+    }
+}
+
+/// The middle one; of an even number the mean of the two in the middle.
+pub(crate) fn median(values: impl IntoIterator<Item = f64>) -> f64 {
+    let mut values: Vec<f64> = values.into_iter().collect();
+    values.sort_by(f64::total_cmp);
+    match values.as_slice() {
+        [] => f64::NAN,
+        sorted => (sorted[(sorted.len() - 1) / 2] + sorted[sorted.len() / 2]) / 2.0,
+    }
+}
+
+/// The median throughput of several runs, in millions of records per CPU-second.
+pub(crate) fn throughput(samples: &[Sample]) -> f64 {
+    median(samples.iter().map(Sample::mega_per_cpu_second))
+}
+
+/// Three digits that mean something.
+fn rounded(value: f64) -> Value {
+    if value == 0.0 || !value.is_finite() {
+        return json!(value);
+    }
+    let factor = 10f64.powi(2 - value.abs().log10().floor() as i32);
+    json!((value * factor).round() / factor)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_median_is_in_the_middle() {
+        assert_eq!(median([3.0, 1.0, 2.0]), 2.0);
+        assert_eq!(median([4.0, 1.0, 2.0, 3.0]), 2.5);
+        assert!(median([]).is_nan());
+    }
+
+    #[test]
+    fn three_digits_stay() {
+        assert_eq!([123.456, 0.012345, 99.96, 0.0].map(|v| rounded(v).to_string()), ["123.0", "0.0123", "100.0", "0.0"]);
+    }
+}

@@ -1,0 +1,166 @@
+//! Jobs run in this process: what stands behind `env.execute()` when a program is started by itself.
+
+use crate::cli::{Flags, ParameterTool, USAGE};
+use crate::minicluster::MiniCluster;
+use crate::{logging, progress, prometheus};
+use flott_api::JobStatus;
+use flott_api::metrics::{Metric, MetricRegistry};
+use flott_core::config::METRICS_PROMETHEUS_PORT;
+use flott_core::{Configuration, JobId, ProcessingTime, Result};
+use flott_datastream::StreamExecutionEnvironment;
+use flott_datastream::executor::{JobControl, JobExecutor, JobSubmission};
+use flott_env::{Env, Task};
+use flott_jobmanager::JobHandle;
+use flott_state::checkpoint::CheckpointStorage;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+/// How a program comes by its environment.
+pub trait GetExecutionEnvironment: Sized {
+    /// An environment that runs jobs in this process and reads no command line.
+    ///
+    /// # Errors
+    /// `Unavailable` when the system gives no threads.
+    fn get_execution_environment() -> Result<Self>;
+
+    /// An environment that runs jobs in this process, set up by the program's command line, and what the command
+    /// line has for the program itself. `--help` prints `usage` and Flott's own options and ends the program.
+    ///
+    /// # Errors
+    /// `Invalid` for a command line or a configuration file that is wrong.
+    fn from_args(usage: &str) -> Result<(Self, ParameterTool)>;
+
+    /// An environment that runs jobs in this process with these options.
+    ///
+    /// # Errors
+    /// `Invalid` for an option that is wrong, `Unavailable` when the system gives no threads.
+    fn with_configuration(config: Configuration) -> Result<Self>;
+}
+
+impl GetExecutionEnvironment for StreamExecutionEnvironment {
+    fn get_execution_environment() -> Result<Self> {
+        Self::with_configuration(Configuration::new())
+    }
+
+    #[expect(clippy::print_stdout, clippy::exit, reason = "help is asked for on the command line and ends the program")]
+    fn from_args(usage: &str) -> Result<(Self, ParameterTool)> {
+        let flags = Flags::parse(std::env::args().skip(1))?;
+        if flags.help {
+            println!("{usage}\n\n{USAGE}");
+            std::process::exit(0);
+        }
+        let parameters = ParameterTool::from_args(flags.rest)?;
+        logging::start(&flags.config)?;
+        Ok((Self::with_configuration(flags.config)?, parameters))
+    }
+
+    fn with_configuration(config: Configuration) -> Result<Self> {
+        config.check()?;
+        let executor = LocalExecutor::new()?;
+        Ok(StreamExecutionEnvironment::with_executor(config, Arc::new(executor)))
+    }
+}
+
+/// Runs jobs on a mini cluster.
+struct LocalExecutor {
+    cluster: MiniCluster,
+    /// The metrics endpoint, once a job has asked for it.
+    endpoint: Mutex<Option<Task<()>>>,
+}
+
+impl LocalExecutor {
+    fn new() -> Result<Self> {
+        let cluster = MiniCluster::new(Env::real()?, MetricRegistry::new());
+        Ok(LocalExecutor { cluster, endpoint: Mutex::new(None) })
+    }
+}
+
+impl JobExecutor for LocalExecutor {
+    fn submit(&self, job: JobSubmission) -> Result<Arc<dyn JobControl>> {
+        let env = self.cluster.env();
+        if let Some(port) = job.config.get_optional(&METRICS_PROMETHEUS_PORT)? {
+            let mut endpoint = self.endpoint.lock().unwrap_or_else(PoisonError::into_inner);
+            if endpoint.is_none() {
+                let (server, address) = env.block_on(prometheus::serve(env, port, self.cluster.metrics().clone()))?;
+                tracing::info!("metrics are served on http://{address}/metrics");
+                *endpoint = Some(server);
+            }
+        }
+        let submitted = env.now();
+        let name = job.settings.name.clone();
+        let (handle, storage) = env.block_on(self.cluster.submit(job))?;
+        let cluster = self.cluster.clone();
+        Ok(Arc::new(LocalJob { name, cluster, handle, storage, submitted, ended: Mutex::new(None) }))
+    }
+}
+
+struct LocalJob {
+    name: String,
+    cluster: MiniCluster,
+    handle: JobHandle,
+    storage: CheckpointStorage,
+    submitted: ProcessingTime,
+    ended: Mutex<Option<ProcessingTime>>,
+}
+
+impl LocalJob {
+    async fn result(&self) -> Result<JobStatus> {
+        let result = self.handle.result().await;
+        self.ended.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(self.cluster.env().now());
+        Ok(result?.status)
+    }
+}
+
+impl JobControl for LocalJob {
+    fn job_id(&self) -> JobId {
+        self.handle.id()
+    }
+
+    fn status(&self) -> JobStatus {
+        self.handle.status()
+    }
+
+    fn cancel(&self) {
+        self.handle.cancel();
+    }
+
+    fn wait(&self, limit: Option<Duration>) -> Result<JobStatus> {
+        let env = self.cluster.env();
+        env.block_on(async {
+            let result = self.result();
+            match limit {
+                Some(limit) => env.timeout(limit, result).await.unwrap_or_else(|| Ok(self.handle.status())),
+                None => progress::show_while(env, &self.name, self.cluster.metrics(), result).await,
+            }
+        })
+    }
+
+    fn runtime(&self) -> Duration {
+        let ended = *self.ended.lock().unwrap_or_else(PoisonError::into_inner);
+        self.submitted.until(ended.unwrap_or_else(|| self.cluster.env().now()))
+    }
+
+    fn metric(&self, name: &str, operator: Option<&str>) -> i64 {
+        let mut sum = 0;
+        self.cluster.metrics().for_each(|metric, labels, value| {
+            let has = |label: &str, wanted: &str| labels.iter().any(|(l, v)| *l == label && v == wanted);
+            if metric == name && has("job_name", &self.name) && operator.is_none_or(|o| has("operator_name", o)) {
+                sum += match value {
+                    Metric::Counter(counter) => counter.get() as i64,
+                    Metric::Gauge(gauge) => gauge.get(),
+                };
+            }
+        });
+        sum
+    }
+
+    fn exceptions(&self) -> Vec<String> {
+        self.handle.exceptions().entries.iter().map(|e| e.root.text.clone()).collect()
+    }
+
+    fn latest_checkpoint(&self) -> Option<(u64, String)> {
+        let stats = self.handle.checkpoint_stats();
+        let latest = stats.latest.completed.as_ref()?.id;
+        Some((latest.0, self.storage.job(self.handle.id()).location(latest)))
+    }
+}

@@ -1,0 +1,205 @@
+//! A whole cluster in this process: job master and TaskManager on the threads of one [`Env`].
+//!
+//! What a job goes through here is what it goes through on a cluster: the graph is chained, the checkpoint to start
+//! from is found and compared, the job master deploys through a [`TaskGateway`].
+
+use flott_api::control::{TaskCommand, TaskEvent, TaskId};
+use flott_api::metrics::MetricRegistry;
+use flott_api::{AnySource, RuntimeMode};
+use flott_core::config::{CHECKPOINTING_MODE, CHECKPOINTS_DIRECTORY, STATE_BACKEND};
+use flott_core::{AttemptId, Configuration, Error, Result};
+use flott_datastream::executor::JobSubmission;
+use flott_env::Env;
+use flott_graph::{JobGraph, NodeKind};
+use flott_jobmanager::checkpoint::CheckpointConfig;
+use flott_jobmanager::job::{CANCELLATION_TIMEOUT, RestoreFrom, prepare};
+use flott_jobmanager::{
+    Deployment, JobDescription, JobHandle, OperatorDescription, TaskGateway, VertexDescription,
+};
+use flott_state::checkpoint::CheckpointStorage;
+use flott_taskmanager::{TaskManager, Tasks};
+use std::sync::{Arc, Mutex, PoisonError};
+use tokio::sync::mpsc;
+
+/// Task events on their way to the job master.
+const EVENTS_MAX: usize = 1024;
+
+/// Events of tasks, as the job master receives them.
+pub type TaskEvents = mpsc::Receiver<(TaskId, TaskEvent)>;
+
+/// A job master and a TaskManager in this process.
+#[derive(Clone)]
+pub struct MiniCluster {
+    env: Env,
+    metrics: MetricRegistry,
+}
+
+impl MiniCluster {
+    /// A cluster in the world of `env`, whose metrics go to `metrics`.
+    pub fn new(env: Env, metrics: MetricRegistry) -> Self {
+        MiniCluster { env, metrics }
+    }
+
+    /// The cluster's world.
+    pub fn env(&self) -> &Env {
+        &self.env
+    }
+
+    /// The cluster's metrics.
+    pub fn metrics(&self) -> &MetricRegistry {
+        &self.metrics
+    }
+
+    /// Starts a job, with its checkpoints where its options say; returns that place too.
+    ///
+    /// # Errors
+    /// `Invalid` when the job, an option or the checkpoint to start from is wrong: nothing has run then.
+    pub async fn submit(&self, job: JobSubmission) -> Result<(JobHandle, CheckpointStorage)> {
+        let storage = match job.config.get_optional(&CHECKPOINTS_DIRECTORY)? {
+            Some(location) => CheckpointStorage::open(&self.env, &location)?,
+            None => CheckpointStorage::memory(&self.env),
+        };
+        let handle = self.submit_through(job, &storage, |gateway, events| (gateway, events)).await?;
+        Ok((handle, storage))
+    }
+
+    /// Starts a job with its checkpoints in `storage`. What goes between job master and tasks passes `interpose`
+    /// first, which may hold it up, lose it or repeat it.
+    ///
+    /// # Errors
+    /// As [`MiniCluster::submit`].
+    pub async fn submit_through(
+        &self,
+        job: JobSubmission,
+        storage: &CheckpointStorage,
+        interpose: impl FnOnce(Arc<dyn TaskGateway>, TaskEvents) -> (Arc<dyn TaskGateway>, TaskEvents),
+    ) -> Result<JobHandle> {
+        for (key, nearest) in job.config.check()? {
+            let hint = nearest.map(|n| format!("; did you mean `{n}`?")).unwrap_or_default();
+            tracing::warn!("option `{key}` is not known to Flott and has no effect{hint}");
+        }
+        let backend = job.config.get(&STATE_BACKEND)?;
+        if backend != "hashmap" {
+            return Err(Error::invalid(format!("option `{}` cannot be `{backend}`: hashmap is there so far", STATE_BACKEND.key)));
+        }
+        let exactly_once = is_exactly_once(&job.config)?;
+        let config = Arc::new(job.config);
+        let mut graph = JobGraph::build(&job.graph, &job.settings)?;
+        let description = describe(&graph, job.mode, config.clone(), &self.env)?;
+        let from = RestoreFrom::from_config(&config)?;
+        let prepared = prepare(&self.env, description, storage, &from).await?;
+        if let Some(report) = prepared.report() {
+            tracing::info!("{report}");
+        }
+        for (vertex, described) in graph.vertices.iter_mut().zip(&prepared.job().vertices) {
+            // A checkpoint decides the number of key groups.
+            vertex.max_parallelism = described.max_parallelism;
+        }
+        let (events, received) = mpsc::channel(EVENTS_MAX);
+        let gateway = LocalGateway {
+            taskmanager: TaskManager::new(self.env.clone(), self.metrics.clone()),
+            graph: Arc::new(graph),
+            mode: job.mode,
+            exactly_once,
+            config,
+            events,
+            tasks: Mutex::new(None),
+        };
+        let (gateway, received) = interpose(Arc::new(gateway), received);
+        Ok(prepared.start(gateway, received, &self.metrics))
+    }
+}
+
+fn is_exactly_once(config: &Configuration) -> Result<bool> {
+    let text = config.get(&CHECKPOINTING_MODE)?;
+    match text.to_ascii_uppercase().as_str() {
+        "EXACTLY_ONCE" => Ok(true),
+        "AT_LEAST_ONCE" => Ok(false),
+        _ => Err(Error::invalid(format!(
+            "option `{}` cannot be `{text}`: write EXACTLY_ONCE or AT_LEAST_ONCE",
+            CHECKPOINTING_MODE.key
+        ))),
+    }
+}
+
+fn describe(graph: &JobGraph, mode: RuntimeMode, config: Arc<Configuration>, env: &Env) -> Result<JobDescription> {
+    let source = |kind: &NodeKind| -> Option<Arc<dyn AnySource>> {
+        match kind {
+            NodeKind::Source(source) => Some(source.clone()),
+            NodeKind::Operator(_) | NodeKind::Sink(_) => None,
+        }
+    };
+    let vertices = graph.vertices.iter().map(|vertex| VertexDescription {
+        id: vertex.id,
+        name: vertex.name.clone(),
+        parallelism: vertex.parallelism,
+        max_parallelism: vertex.max_parallelism,
+        is_max_parallelism_set: vertex.is_max_parallelism_set,
+        operators: vertex
+            .nodes
+            .iter()
+            .map(|node| OperatorDescription {
+                id: node.id,
+                uid: node.uid.clone(),
+                name: node.name.clone(),
+                source: source(&node.kind),
+            })
+            .collect(),
+    });
+    Ok(JobDescription {
+        id: env.random_job_id(),
+        name: graph.name.clone(),
+        vertices: vertices.collect(),
+        mode,
+        checkpoints: CheckpointConfig::from_config(&config)?,
+        config,
+        cancellation_timeout: CANCELLATION_TIMEOUT,
+    })
+}
+
+/// The TaskManager of this process, as the job master reaches it.
+struct LocalGateway {
+    taskmanager: TaskManager,
+    graph: Arc<JobGraph>,
+    mode: RuntimeMode,
+    exactly_once: bool,
+    config: Arc<Configuration>,
+    events: mpsc::Sender<(TaskId, TaskEvent)>,
+    /// Those of the current attempt.
+    tasks: Mutex<Option<(AttemptId, Tasks)>>,
+}
+
+impl TaskGateway for LocalGateway {
+    fn deploy(&self, deployment: Deployment) -> Result<()> {
+        let Deployment { job, attempt, restored: _, restore, restore_files, checkpoints } = deployment;
+        let deployed = self.taskmanager.deploy(flott_taskmanager::Deployment {
+            job,
+            graph: self.graph.clone(),
+            attempt,
+            mode: self.mode,
+            exactly_once: self.exactly_once,
+            restore,
+            restore_files,
+            checkpoints,
+            events: self.events.clone(),
+            config: self.config.clone(),
+        })?;
+        *self.tasks.lock().unwrap_or_else(PoisonError::into_inner) = Some((attempt, deployed));
+        Ok(())
+    }
+
+    fn send(&self, task: TaskId, command: TaskCommand) -> Result<()> {
+        match &*self.tasks.lock().unwrap_or_else(PoisonError::into_inner) {
+            Some((attempt, tasks)) if *attempt == task.attempt => tasks.send(task, command),
+            _ => Ok(()),
+        }
+    }
+
+    fn cancel(&self, attempt: AttemptId) {
+        if let Some((current, tasks)) = &*self.tasks.lock().unwrap_or_else(PoisonError::into_inner)
+            && *current == attempt
+        {
+            tasks.cancel();
+        }
+    }
+}

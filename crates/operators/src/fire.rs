@@ -1,0 +1,62 @@
+//! Firing the timers of keyed functions, a slice at a time.
+
+use flott_api::function::position::TimerGuard;
+use flott_api::function::{KeyedContext, Timer};
+use flott_api::operator::Progress;
+use flott_api::{OperatorContext, RuntimeMode};
+use flott_core::{Key, ProcessingTime, Result, Watermark};
+
+/// Timers fired in one go, before the runtime may look after other things.
+pub(crate) const SLICE: usize = 2048;
+
+/// Which timers are due.
+#[derive(Clone, Copy)]
+pub(crate) enum Due {
+    Event(Watermark),
+    Processing(ProcessingTime),
+}
+
+/// Event time moves on. In batch mode the clock jumps to its end together with event time, so that processing-time
+/// timers fire too, and before the last watermark goes on: what they emit must not be late downstream.
+pub(crate) fn advance_event_time(
+    to: Watermark,
+    cx: &mut OperatorContext,
+    mut fire: impl FnMut(Due, &mut OperatorContext) -> Result<Progress>,
+) -> Result<Progress> {
+    if fire(Due::Event(to), cx)? == Progress::More {
+        return Ok(Progress::More);
+    }
+    if cx.mode == RuntimeMode::Streaming || to != Watermark::MAX || !has_processing_timers(cx) {
+        return Ok(Progress::Done);
+    }
+    fire(Due::Processing(ProcessingTime::MAX), cx)?;
+    // What has fired may have registered event timers.
+    Ok(Progress::More)
+}
+
+fn has_processing_timers(cx: &OperatorContext) -> bool {
+    cx.keyed.as_ref().is_some_and(|k| k.next_processing_timer().is_some())
+}
+
+/// Calls `on_timer` for timers that are due, earliest first. `C` is the function's context, `base` leads to the
+/// keyed context in it. The guard names the timer in errors of user code.
+pub(crate) fn fire<'a, K: Key, C>(
+    cx: &mut C,
+    base: impl Fn(&mut C) -> &mut KeyedContext<'a, K>,
+    due: Due,
+    mut on_timer: impl FnMut(Timer, &TimerGuard, &mut C) -> Result<()>,
+) -> Result<Progress>
+where
+    K: 'a,
+{
+    for _ in 0..SLICE {
+        let timer = match due {
+            Due::Event(watermark) => base(cx).pop_event_timer(watermark),
+            Due::Processing(now) => base(cx).pop_processing_timer(now),
+        };
+        let Some(timer) = timer else { return Ok(Progress::Done) };
+        let at = TimerGuard { time: timer.millis() };
+        on_timer(timer, &at, cx)?;
+    }
+    Ok(Progress::More)
+}

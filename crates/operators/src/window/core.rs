@@ -1,0 +1,402 @@
+//! The walk of a record through a window operator: windows, content, trigger, timers, firing, cleaning up.
+//!
+//! ```text
+//! record    -> assigner -> live windows? -> pane (one look-up) -> trigger -> content
+//!                          none: late            |                  +-> fires -> results
+//!                                                +-> other timers, at the end of the batch
+//! watermark -> due panes, timers -> trigger -> fires -> results;  at cleanup time the pane goes
+//! ```
+//!
+//! Rules of lateness, as in Flink: a window is gone when its largest time plus the allowed lateness is `<=` the
+//! watermark. A record that is in no live window is late if its own time plus the lateness is `<=` the watermark.
+
+use super::merging::InFlight;
+use super::pane::{DuePanes, Pane};
+use super::{WindowContents, WindowResults};
+use crate::keys::{FoundKeys, in_turn};
+use flott_api::context::keyed_of;
+use flott_api::function::position::{Guard, Position};
+use flott_api::function::{
+    AssignContext, Collector, KeyedOpenContext, OutputTag, SideOutputs, Timer, TimerRequest, Trigger, TriggerContext,
+    TriggerResult, Window, WindowAssigner, WindowTimers,
+};
+use flott_api::{OperatorContext, Output};
+use flott_core::{Data, Error, EventTime, Key, ProcessingTime, Result, Watermark};
+use flott_env::Env;
+use flott_state::keyed::{TableId, TimersId};
+use flott_state::{KeySlot, KeyedState, StateTable, TimerKind};
+
+/// What a window operator is made of.
+#[derive(Clone)]
+pub(super) struct Plan<T, A, Tr, C, R> {
+    pub assigner: A,
+    pub trigger: Tr,
+    pub contents: C,
+    pub results: R,
+    pub lateness_ms: i64,
+    pub late: Option<OutputTag<T>>,
+}
+
+/// How long windows live.
+#[derive(Clone, Copy)]
+pub(super) struct Rules {
+    is_event_time: bool,
+    lateness_ms: i64,
+}
+
+impl Rules {
+    /// The time at which a window is cleaned up, if it goes by event time; `EventTime::MIN` if it does not, or never
+    /// is.
+    #[inline]
+    pub fn cleanup<W: Window>(self, window: &W) -> EventTime {
+        if !self.is_event_time {
+            return EventTime::MIN;
+        }
+        match window.max_timestamp().saturating_add(self.lateness_ms) {
+            EventTime::MAX => EventTime::MIN,
+            time => time,
+        }
+    }
+
+    /// The time at which a window is cleaned up, if it goes by the clock.
+    #[inline]
+    pub fn cleanup_by_clock<W: Window>(self, window: &W) -> Option<Timer> {
+        let end = window.max_timestamp();
+        let is_cleaned = !self.is_event_time && end != EventTime::MAX;
+        is_cleaned.then_some(Timer::ProcessingTime(ProcessingTime(end.0)))
+    }
+
+    /// Whether a window has been cleaned up already.
+    #[inline]
+    pub fn is_gone<W: Window>(self, window: &W, watermark: Watermark) -> bool {
+        self.is_event_time && window.max_timestamp().saturating_add(self.lateness_ms).0 <= watermark.0
+    }
+
+    /// Whether a record that is in no live window is late.
+    #[inline]
+    fn is_late(self, time: Option<EventTime>, watermark: Watermark) -> bool {
+        self.is_event_time && time.is_some_and(|t| t.saturating_add(self.lateness_ms).0 <= watermark.0)
+    }
+}
+
+/// The panes of one operator.
+pub(super) type PaneOf<T, A, Tr, C> =
+    Pane<<C as WindowContents<T>>::Acc, <Tr as Trigger<T, <A as WindowAssigner<T>>::Window>>::State>;
+
+/// The states and timers of an operator that has been opened.
+pub(super) struct Ids<W, P> {
+    pub panes: TableId<W, P>,
+    pub in_flight: Option<TableId<(), InFlight<W>>>,
+    pub event: TimersId<W>,
+    pub processing: TimersId<W>,
+}
+
+impl<W, P> Clone for Ids<W, P> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<W, P> Copy for Ids<W, P> {}
+
+/// A record on its way through the operator.
+pub(super) struct Arriving<'a, K> {
+    /// Its place in the batch.
+    pub n: usize,
+    pub key: &'a K,
+    pub slot: KeySlot,
+    pub time: Option<EventTime>,
+}
+
+/// What a batch goes by.
+#[derive(Clone, Copy)]
+pub(super) struct Times<'a> {
+    pub watermark: Watermark,
+    pub env: &'a Env,
+}
+
+/// A window operator without its inputs.
+pub(super) struct WindowCore<K, T, A, Tr, C, R>
+where
+    T: Data,
+    K: Key,
+    A: WindowAssigner<T>,
+    Tr: Trigger<T, A::Window>,
+    C: WindowContents<T>,
+    R: WindowResults<K, A::Window, C::Acc>,
+{
+    pub plan: Plan<T, A, Tr, C, R>,
+    pub rules: Rules,
+    ids: Option<Ids<A::Window, PaneOf<T, A, Tr, C>>>,
+    pub due: DuePanes<K, A::Window>,
+    position: Position,
+    /// The windows of the record at hand.
+    windows: Vec<A::Window>,
+    /// What the trigger has just asked for.
+    pub requests: Vec<TimerRequest>,
+    /// Timers that records of the batch have asked for, with the record's place in the batch. None is due before the
+    /// batch is done, so they can wait, which keeps the loop over the records short.
+    pub deferred: Vec<(usize, A::Window, TimerRequest)>,
+    /// The windows of the record at hand that fire, each with its state window.
+    firing: Vec<(A::Window, A::Window, TriggerResult)>,
+    pub absorbed: InFlight<A::Window>,
+    pub collector: Collector<R::Out>,
+    pub side: SideOutputs,
+}
+
+impl<K, T, A, Tr, C, R> WindowCore<K, T, A, Tr, C, R>
+where
+    T: Data,
+    K: Key,
+    A: WindowAssigner<T>,
+    Tr: Trigger<T, A::Window>,
+    C: WindowContents<T>,
+    R: WindowResults<K, A::Window, C::Acc>,
+{
+    pub fn new(plan: Plan<T, A, Tr, C, R>) -> Self {
+        WindowCore {
+            rules: Rules { is_event_time: plan.assigner.is_event_time(), lateness_ms: plan.lateness_ms },
+            plan,
+            ids: None,
+            due: DuePanes::new(),
+            position: Position::default(),
+            windows: Vec::new(),
+            requests: Vec::new(),
+            deferred: Vec::new(),
+            firing: Vec::new(),
+            absorbed: Vec::new(),
+            collector: Collector::new(),
+            side: SideOutputs::new(),
+        }
+    }
+
+    pub fn open(&mut self, cx: &mut OperatorContext) -> Result<()> {
+        let keyed = cx.keyed::<K>()?;
+        let ids = Ids {
+            panes: keyed.register("window contents")?,
+            in_flight: if self.plan.assigner.is_merging() { Some(keyed.register("windows in flight")?) } else { None },
+            event: keyed.register_timers(TimerKind::EventTime, "window")?,
+            processing: keyed.register_timers(TimerKind::ProcessingTime, "window")?,
+        };
+        self.ids = Some(ids);
+        match ids.in_flight {
+            None => keyed.table(ids.panes).iter().for_each(|(key, window, pane)| {
+                if let Some(time) = self.rules.next_due(window, pane.at_end) {
+                    self.due.push(time, key, *window);
+                }
+            }),
+            Some(in_flight) => keyed.table(in_flight).iter().for_each(|(key, (), windows)| {
+                for (window, state) in windows {
+                    self.due.push(window.max_timestamp(), key, *state);
+                }
+            }),
+        }
+        self.plan.results.open(&mut KeyedOpenContext::new(cx)?)
+    }
+
+    #[inline]
+    pub fn ids(&self) -> Result<Ids<A::Window, PaneOf<T, A, Tr, C>>> {
+        self.ids.ok_or_else(|| Error::internal("a window operator is used before it was opened"))
+    }
+
+    /// Takes a batch: rows, with their keys one each.
+    pub fn add(
+        &mut self,
+        rows: Vec<T>,
+        times: Option<Vec<EventTime>>,
+        keys: FoundKeys<'_, K>,
+        cx: &mut OperatorContext,
+        out: &mut dyn Output,
+    ) -> Result<()> {
+        let ids = self.ids()?;
+        let env = cx.env.clone();
+        let assign_cx = AssignContext::new(&env);
+        let by = Times { watermark: cx.watermark, env: &env };
+        let mut at = self.position.batch(rows.len());
+        let mut times = in_turn(times);
+        let mut rows = rows.into_iter().zip(keys.iter()).enumerate();
+        let mut late = 0;
+        loop {
+            let keyed = keyed_of::<K>(&mut cx.keyed)?;
+            // Until a window fires, all that a record needs of the state is this one table.
+            let mut panes = match ids.in_flight {
+                None => Panes::Alone(keyed.table(ids.panes)),
+                Some(_) => Panes::All(keyed),
+            };
+            let fired = loop {
+                let Some((n, (row, (key, slot)))) = rows.next() else { break None };
+                at.next();
+                let record = Arriving { n, key, slot, time: times.next() };
+                self.windows.clear();
+                at.check(self.plan.assigner.assign(&row, record.time, &assign_cx, &mut self.windows))?;
+                let placed = match &mut panes {
+                    Panes::Alone(panes) => self.place(panes, row, &record, by, &at)?,
+                    Panes::All(keyed) => self.place_merging(keyed, row, &record, by, &at)?,
+                };
+                if let Err(row) = placed
+                    && self.rules.is_late(record.time, by.watermark)
+                {
+                    match &self.plan.late {
+                        Some(tag) => self.side.output(tag, row, record.time),
+                        None => late += 1,
+                    }
+                }
+                if !self.firing.is_empty() {
+                    break Some((key, slot));
+                }
+            };
+            let Some((key, slot)) = fired else { break };
+            keyed_of::<K>(&mut cx.keyed)?.set_key_at(key, slot);
+            for n in 0..self.firing.len() {
+                let (window, state, result) = self.firing[n];
+                at.check(self.fire(window, state, result, cx))?;
+            }
+            self.firing.clear();
+            self.collector.flush_if_full(out)?;
+            self.side.flush_if_full(out)?;
+        }
+        drop(at);
+        if late > 0 {
+            cx.metrics.late_records_dropped.add(late);
+        }
+        self.apply_deferred(keys, keyed_of(&mut cx.keyed)?)?;
+        self.collector.flush(out)?;
+        self.side.flush(out)
+    }
+
+    /// Puts a record into its windows. Gives it back if none of them is live.
+    #[inline]
+    fn place(
+        &mut self,
+        panes: &mut StateTable<K, A::Window, PaneOf<T, A, Tr, C>>,
+        row: T,
+        record: &Arriving<'_, K>,
+        by: Times<'_>,
+        at: &Guard,
+    ) -> Result<Result<(), T>> {
+        let rules = self.rules;
+        if self.windows.iter().any(|w| rules.is_gone(w, by.watermark)) {
+            self.windows.retain(|w| !rules.is_gone(w, by.watermark));
+        }
+        let Some(last) = self.windows.len().checked_sub(1) else { return Ok(Err(row)) };
+        for n in 0..last {
+            let window = self.windows[n];
+            self.put(panes, row.clone(), (window, window), record, by, at)?;
+        }
+        let window = self.windows[last];
+        self.put(panes, row, (window, window), record, by, at)?;
+        Ok(Ok(()))
+    }
+
+    /// As [`WindowCore::place`], where windows merge.
+    fn place_merging(
+        &mut self,
+        keyed: &mut KeyedState<K>,
+        row: T,
+        record: &Arriving<'_, K>,
+        by: Times<'_>,
+        at: &Guard,
+    ) -> Result<Result<(), T>> {
+        let ids = self.ids()?;
+        let mut placed = false;
+        for n in 0..self.windows.len() {
+            if let Some(names) = at.check(self.join_in_flight(self.windows[n], keyed, record, by))? {
+                self.put(keyed.table(ids.panes), row.clone(), names, record, by, at)?;
+                placed = true;
+            }
+        }
+        Ok(if placed { Ok(()) } else { Err(row) })
+    }
+
+    /// Adds a record to one window, whose content is found under the name `state`.
+    #[inline]
+    fn put(
+        &mut self,
+        panes: &mut StateTable<K, A::Window, PaneOf<T, A, Tr, C>>,
+        value: T,
+        (window, state): (A::Window, A::Window),
+        record: &Arriving<'_, K>,
+        by: Times<'_>,
+        at: &Guard,
+    ) -> Result<()> {
+        let (pane, is_new) = panes.get_or_insert_with(record.slot, record.key, &state, Pane::default);
+        let was_at_end = pane.at_end;
+        let timers = self.rules.timers(&window, &mut pane.at_end);
+        let mut trigger_cx = TriggerContext::new(&mut pane.trigger, by.watermark, by.env, timers, &mut self.requests);
+        let result = at.check(self.plan.trigger.on_element(&value, record.time, &window, &mut trigger_cx))?;
+        at.check(self.plan.contents.add(&mut pane.acc, value, record.time))?;
+        if (is_new || pane.at_end != was_at_end)
+            && let Some(time) = self.rules.next_due(&window, pane.at_end)
+        {
+            self.due.push(time, record.key, state);
+        }
+        if !self.requests.is_empty() {
+            // The trigger may have deleted the very timer that cleans up.
+            pane.cleanup_known &= self.requests.iter().all(|r| matches!(r, TimerRequest::Register(_)));
+            self.deferred.extend(self.requests.drain(..).map(|request| (record.n, window, request)));
+        }
+        if !pane.cleanup_known {
+            pane.cleanup_known = true;
+            let cleanup = self.rules.cleanup_by_clock(&window).map(TimerRequest::Register);
+            self.deferred.extend(cleanup.map(|request| (record.n, window, request)));
+        }
+        if result != TriggerResult::Continue {
+            self.firing.push((window, state, result));
+        }
+        Ok(())
+    }
+
+    /// Registers and deletes the timers that the records of a batch have asked for.
+    fn apply_deferred(&mut self, keys: FoundKeys<'_, K>, keyed: &mut KeyedState<K>) -> Result<()> {
+        if self.deferred.is_empty() {
+            return Ok(());
+        }
+        let ids = self.ids()?;
+        let mut current = usize::MAX;
+        for (n, window, request) in self.deferred.drain(..) {
+            if n != current {
+                keyed.set_key_at(&keys.keys[n], keys.slots[n]);
+                current = n;
+            }
+            ids.apply(keyed, &window, request)?;
+        }
+        Ok(())
+    }
+}
+
+/// The state that records of a batch need.
+enum Panes<'a, K, W, P> {
+    /// Windows do not merge: the panes.
+    Alone(&'a mut StateTable<K, W, P>),
+    /// Windows merge: the panes, and which windows are in flight.
+    All(&'a mut KeyedState<K>),
+}
+
+impl Rules {
+    /// What the trigger of a window can ask for without a timer.
+    #[inline]
+    pub fn timers<'a, W: Window>(self, window: &W, at_end: &'a mut bool) -> WindowTimers<'a> {
+        WindowTimers { cleanup: self.cleanup(window), end: window.max_timestamp(), at_end }
+    }
+
+    /// When a pane has to be looked at next.
+    #[inline]
+    pub fn next_due<W: Window>(self, window: &W, at_end: bool) -> Option<EventTime> {
+        let time = if at_end { window.max_timestamp() } else { self.cleanup(window) };
+        (time != EventTime::MIN).then_some(time)
+    }
+}
+
+impl<W: Window, P> Ids<W, P> {
+    /// Does what a trigger has asked for, with the timers of the current key.
+    pub fn apply<K: Key>(self, keyed: &mut KeyedState<K>, window: &W, request: TimerRequest) -> Result<()> {
+        match request {
+            TimerRequest::Register(Timer::EventTime(t)) => keyed.register_timer(self.event, window, t.0).map(drop),
+            TimerRequest::Register(Timer::ProcessingTime(t)) => {
+                keyed.register_timer(self.processing, window, t.0).map(drop)
+            }
+            TimerRequest::Delete(Timer::EventTime(t)) => keyed.delete_timer(self.event, window, t.0),
+            TimerRequest::Delete(Timer::ProcessingTime(t)) => keyed.delete_timer(self.processing, window, t.0),
+        }
+    }
+}

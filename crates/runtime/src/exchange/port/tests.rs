@@ -1,0 +1,137 @@
+use super::*;
+use crate::exchange::channel::{Gate, gate};
+use flott_api::key_selector::Owned;
+use flott_api::partitioner::{CustomRouter, KeyRouter};
+use flott_core::{KeyHash, Watermark};
+use proptest::prelude::*;
+use std::sync::Arc;
+use std::task::Waker;
+
+const BATCH_ROWS: usize = 8;
+
+fn max() -> MaxParallelism {
+    MaxParallelism::default_for(4)
+}
+
+/// A port to `receivers` gates of one channel each.
+fn port(partitioning: Partitioning, receivers: usize) -> (Port, Vec<Gate>) {
+    let (gates, senders): (Vec<Gate>, Vec<Sender>) =
+        (0..receivers).map(|_| gate(1, 1000)).map(|(gate, mut senders)| (gate, senders.remove(0))).unzip();
+    (Port::new(partitioning, max(), senders, BATCH_ROWS, fastrand::Rng::with_seed(1)), gates)
+}
+
+fn flush(port: &mut Port) {
+    port.seal().unwrap();
+    assert!(port.poll_flush(&mut Context::from_waker(Waker::noop())).is_ready());
+}
+
+/// Rows and batch sizes that have come through a gate.
+fn received(gate: &Gate) -> (Vec<u64>, Vec<usize>) {
+    let (mut rows, mut sizes) = (Vec::new(), Vec::new());
+    while let Poll::Ready((_, element)) = gate.poll_next(&mut Context::from_waker(Waker::noop())) {
+        if let Element::Batch(batch) = element {
+            sizes.push(batch.len());
+            rows.extend(batch.into_rows::<u64>().unwrap().0);
+        }
+    }
+    (rows, sizes)
+}
+
+#[test]
+fn rebalance_deals_out_evenly_even_one_by_one() {
+    let (mut port, gates) = port(Partitioning::Rebalance, 3);
+    for n in 0..30u64 {
+        port.emit(Batch::of(vec![n])).unwrap();
+    }
+    port.emit(Batch::of((0..30u64).collect())).unwrap();
+    flush(&mut port);
+    for gate in &gates {
+        assert_eq!(received(gate).0.len(), 20);
+    }
+}
+
+#[test]
+fn broadcast_gives_everything_to_everyone_and_global_to_the_first() {
+    let (mut everyone, gates) = port(Partitioning::Broadcast, 3);
+    everyone.emit(Batch::of(vec![1u64, 2])).unwrap();
+    flush(&mut everyone);
+    assert!(gates.iter().all(|g| received(g).0 == [1, 2]));
+
+    let (mut first, gates) = port(Partitioning::Global, 3);
+    first.emit(Batch::of(vec![1u64, 2])).unwrap();
+    flush(&mut first);
+    assert_eq!(gates.iter().map(|g| received(g).0.len()).collect::<Vec<_>>(), [2, 0, 0]);
+}
+
+#[test]
+fn a_custom_partitioner_chooses_and_a_wrong_choice_is_refused() {
+    let (mut chosen, gates) = port(Partitioning::Custom(Arc::new(CustomRouter::<u64, _>::new(|n: &u64, p: u32| *n as u32 % p))), 2);
+    chosen.emit(Batch::of((0..10u64).collect())).unwrap();
+    flush(&mut chosen);
+    assert_eq!(received(&gates[1]).0, [1, 3, 5, 7, 9]);
+
+    let (mut wrong, _gates) = port(Partitioning::Custom(Arc::new(CustomRouter::<u64, _>::new(|_: &u64, _: u32| 7))), 2);
+    assert!(wrong.emit(Batch::of(vec![1u64])).unwrap_err().to_string().contains("channel 7 of 2"));
+}
+
+#[test]
+fn small_batches_are_joined_and_go_out_before_a_watermark() {
+    let (mut joined, gates) = port(Partitioning::Forward, 1);
+    for n in 0..20u64 {
+        joined.emit(Batch::of(vec![n])).unwrap();
+    }
+    joined.broadcast(&Element::Watermark(Watermark(5))).unwrap();
+    flush(&mut joined);
+    assert_eq!(received(&gates[0]), ((0..20).collect(), vec![8, 8, 4]));
+}
+
+#[test]
+fn a_full_channel_keeps_the_rest_until_there_is_room() {
+    let (gate, senders) = gate(1, 1);
+    let mut port = Port::new(Partitioning::Forward, max(), senders, 1, fastrand::Rng::with_seed(1));
+    let mut task = Context::from_waker(Waker::noop());
+    for n in 0..3u64 {
+        port.emit(Batch::of(vec![n])).unwrap();
+    }
+    assert!(port.poll_flush(&mut task).is_pending());
+    let mut rows = Vec::new();
+    while rows.len() < 3 {
+        rows.extend(received(&gate).0);
+        let _ = port.poll_flush(&mut task);
+    }
+    assert_eq!(rows, [0, 1, 2]);
+    assert!(!port.has_sealed());
+}
+
+proptest! {
+    /// Whatever comes in whatever batches: each row arrives once, with its time, in its key's order, at the owner of
+    /// its key.
+    #[test]
+    fn hash_keeps_rows_times_and_order(
+        batches in prop::collection::vec((prop::collection::vec(0u64..50, 0..30), any::<bool>()), 0..20),
+        receivers in 1usize..5,
+    ) {
+        let router = KeyRouter::new(Arc::new(Owned::new(|n: &u64| *n)));
+        let (mut port, gates) = port(Partitioning::Hash(Arc::new(router)), receivers);
+        let mut sent: Vec<(u64, Option<i64>)> = Vec::new();
+        for (n, (rows, timed)) in batches.iter().enumerate() {
+            let times = timed.then(|| rows.iter().map(|r| EventTime(*r as i64 + n as i64)).collect());
+            sent.extend(rows.iter().map(|r| (*r, timed.then_some(*r as i64 + n as i64))));
+            port.emit(Batch::timed(rows.clone(), times)).unwrap();
+        }
+        flush(&mut port);
+        for (receiver, gate) in gates.iter().enumerate() {
+            let mut got = Vec::new();
+            while let Poll::Ready((_, Element::Batch(batch))) = gate.poll_next(&mut Context::from_waker(Waker::noop())) {
+                let (rows, times) = batch.into_rows::<u64>().unwrap();
+                got.extend(rows.iter().enumerate().map(|(i, r)| (*r, times.as_ref().map(|t| t[i].0))));
+            }
+            let owner = |key: u64| max().owner(max().key_group(KeyHash::of(&key)), receivers as u32) as usize;
+            let expected: Vec<_> = sent.iter().copied().filter(|(key, _)| owner(*key) == receiver).collect();
+            for key in 0..50 {
+                let of_key = |rows: &[(u64, Option<i64>)]| rows.iter().copied().filter(|(k, _)| *k == key).collect::<Vec<_>>();
+                prop_assert_eq!(of_key(&got), of_key(&expected));
+            }
+        }
+    }
+}

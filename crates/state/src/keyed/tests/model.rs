@@ -1,0 +1,322 @@
+//! Keyed state of several subtasks against maps: random operations, snapshots of every kind, failed uploads, restores
+//! at another parallelism.
+
+use super::*;
+use proptest::prelude::*;
+use std::collections::BTreeSet;
+
+const KEYS: u16 = 30;
+const GROUPS: u32 = 7;
+
+#[derive(Clone, Debug)]
+enum Op {
+    SetValue(u16, u32),
+    UpdateValue(u16),
+    ClearValue(u16),
+    AddToList(u16, u8),
+    UpdateList(u16, Vec<u8>),
+    TakeList(u16),
+    PutInMap(u16, u8, u8),
+    RemoveFromMap(u16, u8),
+    ClearMap(u16),
+    Reduce(u16, u8),
+    RegisterTimer(u16, u8, i64),
+    DeleteTimer(u16, u8, i64),
+    Fire(i64),
+    /// A checkpoint; the number of files that each subtask can write before its storage fails.
+    Snapshot {
+        full: bool,
+        writable: usize,
+    },
+    Savepoint,
+    /// From the last checkpoint that did not fail. An incarnation may leave out the list.
+    Restore {
+        parallelism: u32,
+        with_list: bool,
+    },
+}
+
+fn op() -> impl Strategy<Value = Op> {
+    let key = || 0..KEYS;
+    prop_oneof![
+        4 => (key(), any::<u32>()).prop_map(|(k, v)| Op::SetValue(k, v)),
+        8 => key().prop_map(Op::UpdateValue),
+        4 => key().prop_map(Op::ClearValue),
+        6 => (key(), any::<u8>()).prop_map(|(k, v)| Op::AddToList(k, v)),
+        1 => (key(), prop::collection::vec(any::<u8>(), 0..3)).prop_map(|(k, v)| Op::UpdateList(k, v)),
+        2 => key().prop_map(Op::TakeList),
+        6 => (key(), 0..4u8, any::<u8>()).prop_map(|(k, m, v)| Op::PutInMap(k, m, v)),
+        4 => (key(), 0..4u8).prop_map(|(k, m)| Op::RemoveFromMap(k, m)),
+        1 => key().prop_map(Op::ClearMap),
+        4 => (key(), any::<u8>()).prop_map(|(k, v)| Op::Reduce(k, v)),
+        6 => (key(), 0..2u8, 0..40i64).prop_map(|(k, n, t)| Op::RegisterTimer(k, n, t)),
+        3 => (key(), 0..2u8, 0..40i64).prop_map(|(k, n, t)| Op::DeleteTimer(k, n, t)),
+        1 => (0..40i64).prop_map(Op::Fire),
+        5 => (prop::bool::weighted(0.1), prop_oneof![3 => Just(usize::MAX), 1 => 0..2usize])
+            .prop_map(|(full, writable)| Op::Snapshot { full, writable }),
+        1 => Just(Op::Savepoint),
+        2 => (prop::sample::select(vec![1, 2, 3, 7]), prop::bool::weighted(0.8))
+            .prop_map(|(parallelism, with_list)| Op::Restore { parallelism, with_list }),
+    ]
+}
+
+/// What the state should be.
+#[derive(Clone, Debug, Default, PartialEq)]
+struct Model {
+    values: BTreeMap<u16, u32>,
+    lists: BTreeMap<u16, Vec<u8>>,
+    maps: BTreeMap<(u16, u8), u8>,
+    reduced: BTreeMap<u16, u64>,
+    timers: BTreeSet<(i64, u16, u8)>,
+}
+
+struct Subtask {
+    state: KeyedState<u16>,
+    value: ValueState<u32>,
+    list: Option<ListState<u8>>,
+    map: MapState<u8, u8>,
+    reduced: ReducingState<u64>,
+    timers: TimersId<u8>,
+}
+
+impl Subtask {
+    fn open(mut state: KeyedState<u16>, with_list: bool) -> Subtask {
+        let value = ValueState::register(&mut state, "value", None).unwrap();
+        let list = with_list.then(|| ListState::register(&mut state, "list", None).unwrap());
+        let map = MapState::register(&mut state, "map", None).unwrap();
+        let reduced = ReducingState::register(&mut state, "reduced", |a: &mut u64, b| *a += b, None).unwrap();
+        let timers = state.register_timers(TimerKind::EventTime, "user").unwrap();
+        Subtask { state, value, list, map, reduced, timers }
+    }
+}
+
+struct Job {
+    disk: Disk,
+    subtasks: Vec<Subtask>,
+    model: Model,
+    /// The last good checkpoint, and what it should hold.
+    checkpoint: (Vec<Saved>, Model),
+}
+
+impl Job {
+    fn start() -> Job {
+        let mut job = Job {
+            disk: Disk::default(),
+            subtasks: Vec::new(),
+            model: Model::default(),
+            checkpoint: (Vec::new(), Model::default()),
+        };
+        job.restore(2, true);
+        job
+    }
+
+    fn of(&mut self, key: u16) -> &mut Subtask {
+        let group = groups(GROUPS).key_group(flott_core::KeyHash::of(&key));
+        let owner = groups(GROUPS).owner(group, self.subtasks.len() as u32);
+        let subtask = &mut self.subtasks[owner as usize];
+        subtask.state.set_key(&key);
+        subtask
+    }
+
+    fn restore(&mut self, parallelism: u32, with_list: bool) {
+        let (saved, model) = self.checkpoint.clone();
+        self.model = model;
+        self.subtasks = (0..parallelism)
+            .map(|index| {
+                let range = groups(GROUPS).range(index, parallelism);
+                Subtask::open(self.disk.restore(&saved, groups(GROUPS), range), with_list)
+            })
+            .collect();
+    }
+
+    fn take_checkpoint(&mut self, take: impl Fn(&mut Disk, &mut KeyedState<u16>) -> KeyedFiles, writable: usize) {
+        let mut saved = Some(Vec::new());
+        for subtask in &mut self.subtasks {
+            let files = take(&mut self.disk, &mut subtask.state);
+            if self.disk.write(&files, writable) {
+                let paths: Vec<_> = files.files.iter().map(|f| f.path().to_owned()).collect();
+                saved.iter_mut().for_each(|s: &mut Vec<_>| s.push(Saved { range: files.range, paths: paths.clone() }));
+            } else {
+                saved = None;
+            }
+        }
+        if let Some(saved) = saved {
+            self.checkpoint = (saved, self.model.clone());
+        }
+    }
+
+    fn apply(&mut self, op: Op) {
+        match op {
+            Op::SetValue(key, value) => {
+                let s = self.of(key);
+                s.value.set(&mut s.state, value).unwrap();
+                self.model.values.insert(key, value);
+            }
+            Op::UpdateValue(key) => {
+                let s = self.of(key);
+                s.value.update(&mut s.state, || 0, |n| *n = n.wrapping_add(1)).unwrap();
+                let value = self.model.values.entry(key).or_default();
+                *value = value.wrapping_add(1);
+            }
+            Op::ClearValue(key) => {
+                let s = self.of(key);
+                s.value.clear(&mut s.state).unwrap();
+                self.model.values.remove(&key);
+            }
+            Op::AddToList(key, value) => {
+                let s = self.of(key);
+                let Some(list) = &s.list else { return };
+                list.add(&mut s.state, value).unwrap();
+                self.model.lists.entry(key).or_default().push(value);
+            }
+            Op::UpdateList(key, values) => {
+                let s = self.of(key);
+                let Some(list) = &s.list else { return };
+                list.update(&mut s.state, values.clone()).unwrap();
+                self.model.lists.insert(key, values);
+            }
+            Op::TakeList(key) => {
+                let s = self.of(key);
+                let Some(list) = &s.list else { return };
+                let taken = list.take(&mut s.state).unwrap();
+                assert_eq!(taken, self.model.lists.remove(&key).unwrap_or_default());
+            }
+            Op::PutInMap(key, map_key, value) => {
+                let s = self.of(key);
+                s.map.put(&mut s.state, map_key, value).unwrap();
+                self.model.maps.insert((key, map_key), value);
+            }
+            Op::RemoveFromMap(key, map_key) => {
+                let s = self.of(key);
+                let removed = s.map.remove(&mut s.state, &map_key).unwrap();
+                assert_eq!(removed, self.model.maps.remove(&(key, map_key)));
+            }
+            Op::ClearMap(key) => {
+                let s = self.of(key);
+                s.map.clear(&mut s.state).unwrap();
+                self.model.maps.retain(|(k, _), _| *k != key);
+            }
+            Op::Reduce(key, value) => {
+                let s = self.of(key);
+                s.reduced.add(&mut s.state, u64::from(value)).unwrap();
+                *self.model.reduced.entry(key).or_default() += u64::from(value);
+            }
+            Op::RegisterTimer(key, namespace, time) => {
+                let s = self.of(key);
+                let new = s.state.register_timer(s.timers, &namespace, time).unwrap();
+                assert_eq!(new, self.model.timers.insert((time, key, namespace)));
+            }
+            Op::DeleteTimer(key, namespace, time) => {
+                let s = self.of(key);
+                s.state.delete_timer(s.timers, &namespace, time).unwrap();
+                self.model.timers.remove(&(time, key, namespace));
+            }
+            Op::Fire(up_to) => self.fire(up_to),
+            Op::Snapshot { full, writable } => self.take_checkpoint(|disk, state| disk.snapshot(state, full), writable),
+            Op::Savepoint => self.take_checkpoint(|disk, state| disk.savepoint(state), usize::MAX),
+            Op::Restore { parallelism, with_list } => {
+                self.restore(parallelism, with_list);
+                self.check();
+            }
+        }
+    }
+
+    fn fire(&mut self, up_to: i64) {
+        let mut fired = BTreeSet::new();
+        for s in &mut self.subtasks {
+            let mut last = i64::MIN;
+            while let Some((time, namespace)) = s.state.pop_timer(s.timers, up_to) {
+                assert!(time >= last && time <= up_to);
+                last = time;
+                assert!(fired.insert((time, *s.state.key().unwrap(), namespace)), "a timer fired twice");
+            }
+        }
+        let later = self.model.timers.split_off(&(up_to + 1, 0, 0));
+        assert_eq!(fired, std::mem::replace(&mut self.model.timers, later));
+    }
+
+    /// The state is what the model says, no more and no less.
+    fn check(&mut self) {
+        let model = self.model.clone();
+        let mut found = Model::default();
+        for key in 0..KEYS {
+            let s = self.of(key);
+            found.values.extend(s.value.get(&mut s.state).unwrap().map(|v| (key, *v)));
+            if let Some(list) = &s.list {
+                let values = list.get(&mut s.state).unwrap().to_vec();
+                found.lists.extend((!values.is_empty()).then_some((key, values)));
+            }
+            found.maps.extend(s.map.entries(&mut s.state).unwrap().into_iter().map(|(m, v)| ((key, m), v)));
+            found.reduced.extend(s.reduced.get(&mut s.state).unwrap().map(|v| (key, *v)));
+        }
+        found.timers = model.timers.clone();
+        let mut expected = model;
+        expected.lists.retain(|_, values| !values.is_empty());
+        let has_list = self.subtasks[0].list.is_some();
+        if !has_list {
+            expected.lists.clear();
+        }
+        assert_eq!(found, expected);
+        let map_keys: BTreeSet<u16> = expected.maps.keys().map(|(key, _)| *key).collect();
+        let entries = expected.values.len()
+            + expected.lists.len()
+            + map_keys.len()
+            + expected.reduced.len()
+            + expected.timers.len();
+        assert_eq!(self.subtasks.iter().map(|s| s.state.entry_count()).sum::<usize>(), entries);
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(400))]
+    #[test]
+    fn state_is_what_maps_would_be(ops in prop::collection::vec(op(), 1..120)) {
+        let mut job = Job::start();
+        for op in ops {
+            job.apply(op);
+        }
+        job.check();
+        job.restore(3, true);
+        job.check();
+        job.fire(i64::MAX - 1);
+    }
+}
+
+proptest! {
+    #[test]
+    fn no_key_is_lost_or_doubled_by_any_rescaling(
+        keys in prop::collection::btree_set(any::<u64>(), 0..300),
+        count in 1u32..300,
+        parallelisms in prop::collection::vec(1u32..12, 1..4),
+    ) {
+        let max = groups(count);
+        let mut disk = Disk::default();
+        let mut state = KeyedState::<u64>::new(max, max.all());
+        let value = ValueState::<u64>::register(&mut state, "value", None).unwrap();
+        for key in &keys {
+            state.set_key(key);
+            value.set(&mut state, key / 2).unwrap();
+        }
+        let snapshot = disk.snapshot(&mut state, false);
+        let mut saved = vec![disk.save(&snapshot)];
+        for parallelism in parallelisms {
+            let parallelism = parallelism.min(count);
+            let mut found = Vec::new();
+            let mut next = Vec::new();
+            for index in 0..parallelism {
+                let mut state = disk.restore::<u64>(&saved, max, max.range(index, parallelism));
+                let value = ValueState::<u64>::register(&mut state, "value", None).unwrap();
+                for key in value.keys(&mut state).unwrap() {
+                    state.set_key(&key);
+                    prop_assert_eq!(value.get(&mut state).unwrap(), Some(&(key / 2)));
+                    found.push(key);
+                }
+                let snapshot = disk.snapshot(&mut state, false);
+                next.push(disk.save(&snapshot));
+            }
+            found.sort();
+            prop_assert!(found.iter().eq(&keys));
+            saved = next;
+        }
+    }
+}

@@ -1,0 +1,146 @@
+//! The lives of a run, drawn from a seed or written by hand.
+
+use crate::faults::Faults;
+use fastrand::Rng;
+use flott_core::Configuration;
+use std::time::Duration;
+
+/// Parallelisms that lives are tried with.
+pub const PARALLELISMS: [u32; 4] = [1, 2, 3, 7];
+/// Most lives before the last one.
+const LIVES_MAX: usize = 5;
+
+/// The lives of a run.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// Where all chance of the run comes from.
+    pub seed: u64,
+    /// What the sources' data is made from.
+    pub data_seed: u64,
+    /// The lives in order. The last one must run to the end.
+    pub lives: Vec<Life>,
+}
+
+/// A process from its start to its end.
+#[derive(Clone, Debug)]
+pub struct Life {
+    /// Parallelism of the job.
+    pub parallelism: u32,
+    /// Options beside it.
+    pub options: Vec<(&'static str, String)>,
+    /// What goes wrong.
+    pub faults: Faults,
+    /// When it ends.
+    pub until: Until,
+}
+
+/// When a life ends.
+#[derive(Clone, Copy, Debug)]
+pub enum Until {
+    /// When the job has ended.
+    End,
+    /// In a crash at this time, if the job has not ended.
+    Time(Duration),
+    /// In a crash this long after so many checkpoints were completed in this life, if the job has not ended.
+    Checkpoints(u64, Duration),
+}
+
+impl Life {
+    /// A life in which nothing goes wrong, with a checkpoint every 100 ms.
+    pub fn quiet(parallelism: u32, until: Until) -> Self {
+        let options = vec![("execution.checkpointing.interval", "100 ms".to_owned())];
+        Life { parallelism, options, faults: Faults::quiet(), until }
+    }
+
+    /// All options of the life. Every life but the first starts from the latest checkpoint; one that is asked for
+    /// without there being one starts from nothing.
+    pub fn configuration(&self, max_parallelism: Option<u32>) -> Configuration {
+        let mut config = Configuration::new();
+        config.set("parallelism.default", self.parallelism.to_string());
+        if let Some(max) = max_parallelism {
+            config.set("pipeline.max-parallelism", max.to_string());
+        }
+        for (key, value) in &self.options {
+            config.set(*key, value);
+        }
+        config
+    }
+}
+
+impl Plan {
+    /// One quiet life.
+    pub fn straight(seed: u64, parallelism: u32) -> Self {
+        Plan { seed, data_seed: seed, lives: vec![Life::quiet(parallelism, Until::End)] }
+    }
+
+    /// Killed at a moment drawn from the seed, after at least one checkpoint, then restored at another parallelism.
+    pub fn killed(seed: u64, before: u32, after: u32) -> Self {
+        let mut random = Rng::with_seed(seed);
+        let crash = Until::Checkpoints(random.u64(1..4), Duration::from_millis(random.u64(..150)));
+        let lives = vec![Life::quiet(before, crash), Life::quiet(after, Until::End)];
+        Plan { seed, data_seed: seed, lives }
+    }
+
+    /// Several lives with faults of every kind and parallelism, and a quiet one to the end.
+    pub fn draw(seed: u64) -> Self {
+        let mut random = Rng::with_seed(seed);
+        let mut lives: Vec<Life> = (0..random.usize(1..=LIVES_MAX)).map(|_| Life::draw(&mut random)).collect();
+        let mut last = Life::draw(&mut random);
+        last.faults = Faults::quiet();
+        last.until = Until::End;
+        lives.push(last);
+        // Another one when all is done: it must find that out and change nothing.
+        if random.u8(..4) == 0 {
+            let mut idle = Life::draw(&mut random);
+            idle.faults = Faults::quiet();
+            idle.until = Until::End;
+            lives.push(idle);
+        }
+        Plan { seed, data_seed: seed % 16, lives }
+    }
+}
+
+impl Life {
+    fn draw(random: &mut Rng) -> Self {
+        let until = match random.u8(..4) {
+            0 => Until::Time(Duration::from_millis(random.u64(1..3000))),
+            _ => Until::Checkpoints(random.u64(..5), Duration::from_millis(random.u64(..300))),
+        };
+        Life {
+            parallelism: PARALLELISMS[random.usize(..PARALLELISMS.len())],
+            options: draw_options(random),
+            faults: Faults::draw(random),
+            until,
+        }
+    }
+}
+
+fn draw_options(random: &mut Rng) -> Vec<(&'static str, String)> {
+    let mut options = Vec::new();
+    let mut set = |key, value: String| options.push((key, value));
+    set("execution.checkpointing.interval", format!("{} ms", random.u64(20..300)));
+    set("execution.checkpointing.timeout", format!("{} ms", random.u64(300..5000)));
+    set("execution.checkpointing.min-pause", format!("{} ms", if random.bool() { 0 } else { random.u64(..100) }));
+    set("execution.checkpointing.tolerable-failed-checkpoints", random.u32(..8).to_string());
+    set("execution.checkpointing.num-retained", random.u32(1..4).to_string());
+    set("execution.checkpointing.incremental", random.bool().to_string());
+    set("execution.checkpointing.data-inline-threshold", format!("{} b", [0, 200, 20_480][random.usize(..3)]));
+    set("pipeline.operator-chaining.enabled", (random.u8(..4) > 0).to_string());
+    set("pipeline.auto-watermark-interval", format!("{} ms", [0, 5, 50, 200][random.usize(..4)]));
+    set("flott.exchange.batch-rows", [1, 3, 64, 4096][random.usize(..4)].to_string());
+    set("flott.exchange.channel-batches", random.u32(1..5).to_string());
+    match random.u8(..3) {
+        0 => {
+            set("restart-strategy.type", "fixed-delay".to_owned());
+            set("restart-strategy.fixed-delay.attempts", random.u32(1..10).to_string());
+            set("restart-strategy.fixed-delay.delay", format!("{} ms", random.u64(..200)));
+        }
+        1 => {
+            set("restart-strategy.type", "failure-rate".to_owned());
+            set("restart-strategy.failure-rate.max-failures-per-interval", random.u32(1..6).to_string());
+            set("restart-strategy.failure-rate.delay", format!("{} ms", random.u64(..200)));
+        }
+        _ => set("restart-strategy.exponential-delay.initial-backoff", format!("{} ms", random.u64(1..300))),
+    }
+    options
+}
