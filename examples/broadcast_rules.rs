@@ -10,7 +10,9 @@
 
 #![expect(clippy::print_stdout, reason = "an example shows its result")]
 
+use flott::api::function::Opened;
 use flott::prelude::*;
+use flott::state::StateAccess;
 use serde::{Deserialize, Serialize};
 
 const USAGE: &str = "Finds readings above the limit that was in force at their time.";

@@ -4,10 +4,9 @@
 //! ```sh
 //! cargo run --release -p flott --example daily_files
 //!
-//! # A year that takes a few seconds. Kill it at any moment; the second command does what is left and ends with the same
-//! # numbers.
-//! cargo run --release -p flott --example daily_files -- --dir year --rows 50000 & sleep 2; kill -9 %1
-//! cargo run --release -p flott --example daily_files -- --dir year --rows 50000 --from latest
+//! # A year that takes some seconds, killed on the way. The second run does what is left.
+//! target/release/examples/daily_files --dir year --rows 50000 & sleep 4; kill -9 $!
+//! target/release/examples/daily_files --dir year --rows 50000 --from latest
 //! ```
 
 #![expect(clippy::print_stdout, clippy::disallowed_methods, reason = "an example makes its input and shows its result")]

@@ -11,6 +11,7 @@
 #![expect(clippy::print_stdout, reason = "an example shows its result")]
 
 use flott::prelude::*;
+use flott::state::StateAccess;
 use serde::{Deserialize, Serialize};
 
 const USAGE: &str = "Finds small payments that are followed by a large one within a minute.";

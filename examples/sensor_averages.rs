@@ -107,7 +107,7 @@ fn main() -> Result<()> {
         .window(TumblingEventTimeWindows::of(WINDOW))
         .allowed_lateness(ALLOWED_LATENESS)
         .side_output_late_data(&too_late)
-        .aggregate_and_process(Average, Describe);
+        .aggregate_with(Average, Describe);
     let too_late = averages
         .get_side_output(&too_late)
         .map(|r: Reading| format!("{} {} {:.2} °C came too late", clock(r.time), r.sensor, r.celsius));

@@ -95,7 +95,7 @@ fn main() -> Result<()> {
         .process(MakeSession);
 
     // A session's time is the last one of its window, so it counts for the hour in which that lies.
-    let hours = sessions.window_all(TumblingEventTimeWindows::of(HOUR)).process(Summary);
+    let hours = sessions.window_all(TumblingEventTimeWindows::of(HOUR)).process_all(Summary);
 
     let lines = sessions.map(|session| {
         let Session { visitor, start, minutes, pages } = session;

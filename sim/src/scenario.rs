@@ -195,7 +195,9 @@ impl Lived {
 
 fn without_recovery(config: &Configuration) -> Configuration {
     let mut rest = Configuration::new();
-    config.iter().filter(|(key, _)| *key != RECOVERY_PATH).for_each(|(key, value)| drop(rest.set(key, value)));
+    for (key, value) in config.iter().filter(|(key, _)| *key != RECOVERY_PATH) {
+        rest.set(key, value);
+    }
     rest
 }
 

@@ -39,7 +39,7 @@ fn child(run: &Run) -> Result<Sample, Failure> {
         .map(|n| key(n, KEYS))
         .key_by(|key| *key)
         .window(TumblingEventTimeWindows::of(Duration::from_secs(1)))
-        .aggregate_and_process(Count, KeyAndStart)
+        .aggregate_with(Count, KeyAndStart)
         .blackhole();
     child::measure(|| {
         env.execute("window")?;

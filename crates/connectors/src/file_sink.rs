@@ -166,7 +166,10 @@ impl<T: Data> Sink for FileSink<T> {
     async fn create_writer(&self, cx: &SinkContext, restored: Vec<FileWriterState>) -> Result<FileWriter<T>> {
         let settings = &self.settings;
         let is_name = |text: &str| !text.contains(['/', '\0']);
-        if !is_name(&settings.part_prefix) || !is_name(&settings.part_suffix) || settings.part_prefix.starts_with(['.', '_']) {
+        if !is_name(&settings.part_prefix)
+            || !is_name(&settings.part_suffix)
+            || settings.part_prefix.starts_with(['.', '_'])
+        {
             return Err(Error::invalid(format!(
                 "files of a sink cannot be called `{}...{}`: no `/` in it and no `.` or `_` at its start",
                 settings.part_prefix, settings.part_suffix

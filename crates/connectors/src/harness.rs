@@ -5,9 +5,7 @@ use flott_api::metrics::{MetricRegistry, OperatorMetrics};
 use flott_api::sink::SinkContext;
 use flott_api::source::{EnumeratorContext, ReaderContext};
 use flott_api::{ReaderEvent, Source, SourceReader, SplitAssigner, SplitEnumerator, TaskInfo};
-use flott_core::{
-    AttemptId, Configuration, Error, JobId, MaxParallelism, OperatorId, Result, SubtaskIndex, codec,
-};
+use flott_core::{AttemptId, Configuration, Error, JobId, MaxParallelism, OperatorId, Result, SubtaskIndex, codec};
 use flott_env::Env;
 use std::collections::VecDeque;
 use std::sync::Arc;

@@ -17,13 +17,7 @@ pub(crate) struct Inbox<S> {
 
 impl<S: Split> Inbox<S> {
     pub(crate) fn new() -> Self {
-        Inbox {
-            splits: VecDeque::new(),
-            paused: BTreeSet::new(),
-            is_closed: false,
-            has_asked: false,
-            waker: None,
-        }
+        Inbox { splits: VecDeque::new(), paused: BTreeSet::new(), is_closed: false, has_asked: false, waker: None }
     }
 
     pub(crate) fn add(&mut self, splits: Vec<S>) {

@@ -72,7 +72,11 @@ impl<N: SequenceNumber> SequenceSource<N> {
         (0..count)
             .map(|n| {
                 let (start, end) = (share(n), share(n + 1).wrapping_sub(1));
-                SequenceSplit { number: n, next: self.from.plus(start), left: Left { rows: end - start, is_done: false } }
+                SequenceSplit {
+                    number: n,
+                    next: self.from.plus(start),
+                    left: Left { rows: end - start, is_done: false },
+                }
             })
             .collect()
     }

@@ -11,16 +11,25 @@ use serde::de::DeserializeOwned;
 ///
 /// # Errors
 /// `Internal` when the type cannot be encoded (a sequence of unknown length, say).
+#[inline]
 pub fn encode<T: Serialize + ?Sized>(value: &T, out: &mut Vec<u8>) -> Result<()> {
     struct Append<'a>(&'a mut Vec<u8>);
     impl postcard::ser_flavors::Flavor for Append<'_> {
         type Output = ();
+        #[inline(always)]
         fn try_push(&mut self, data: u8) -> postcard::Result<()> {
             self.0.push(data);
             Ok(())
         }
+        #[inline(always)]
         fn try_extend(&mut self, data: &[u8]) -> postcard::Result<()> {
-            self.0.extend_from_slice(data);
+            // A number takes at most ten bytes, for which a call of memcpy costs more than the copy.
+            if data.len() <= 10 {
+                self.0.reserve(10);
+                data.iter().for_each(|byte| self.0.push(*byte));
+            } else {
+                self.0.extend_from_slice(data);
+            }
             Ok(())
         }
         fn finalize(self) -> postcard::Result<()> {

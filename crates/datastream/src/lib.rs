@@ -15,6 +15,7 @@
 //! to a [`executor::JobExecutor`]. Nothing runs in this crate. Calls do not fail: mistakes are collected, and `execute`
 //! returns all of them as one error.
 
+mod asynchronous;
 mod broadcast;
 mod client;
 mod collect;
@@ -39,6 +40,7 @@ mod window_functions;
 mod windowed;
 mod windows;
 
+pub use asynchronous::{AsyncClosure, AsyncStream, async_function};
 pub use broadcast::{BroadcastConnectedStream, BroadcastStream, KeyedBroadcastConnectedStream};
 pub use client::{JobClient, JobExecutionResult};
 pub use collect::ResultIterator;
@@ -55,9 +57,11 @@ pub use stream::DataStream;
 pub use windowed::{AllWindowedStream, WindowedStream};
 
 // Words of other crates that calls of this one take.
+pub use flott_api::function::Opened;
 pub use flott_connectors::datagen::RateLimiterStrategy;
 pub use flott_connectors::file_sink::{BucketAssigner, BucketContext, DateTimeBucketAssigner, RollingPolicy};
 pub use flott_formats::{BadRecord, OnError};
+pub use flott_state::StateAccess;
 pub use flott_operators::window::{
     ContinuousEventTimeTrigger, ContinuousProcessingTimeTrigger, CountEvictor, CountTrigger, DeltaEvictor, DeltaTrigger,
     EventTimeSessionWindows, EventTimeTrigger, GlobalWindows, NeverTrigger, ProcessingTimeSessionWindows,

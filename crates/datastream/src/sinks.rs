@@ -85,8 +85,7 @@ impl<T: Data> DataStream<T> {
         self.sink("Blackhole", BlackholeSink::<T>::new())
     }
 
-    /// Hands each record to a function, which must not block; at least once when the job is restarted. Its error
-    /// fails the task.
+    /// Hands each record to a function, which must not block; at least once when the job is restarted.
     ///
     /// ```
     /// # use flott::prelude::*;
@@ -99,14 +98,32 @@ impl<T: Data> DataStream<T> {
     /// let seen = sum.clone();
     /// env.from_sequence(1, 4).for_each(move |n| {
     ///     seen.fetch_add(n, Ordering::Relaxed);
-    ///     Result::Ok(())
     /// });
     /// env.execute("sum")?;
     /// assert_eq!(sum.load(Ordering::Relaxed), 10);
     /// # Ok(())
     /// # }
     /// ```
-    pub fn for_each<E>(&self, f: impl Fn(T) -> Result<(), E> + Send + Sync + 'static) -> DataStreamSink
+    pub fn for_each(&self, f: impl Fn(T) + Send + Sync + 'static) -> DataStreamSink {
+        let call = move |row| {
+            f(row);
+            Ok(())
+        };
+        self.sink("For Each", FunctionSink::new(call))
+    }
+
+    /// As [`DataStream::for_each`], with a function that may fail: its error fails the task.
+    ///
+    /// ```
+    /// # use flott::prelude::*;
+    /// # fn main() -> Result<()> {
+    /// # let env = StreamExecutionEnvironment::get_execution_environment()?;
+    /// env.from_sequence(1, 4).try_for_each(|n| if n < 4 { Ok(()) } else { Err("too large") });
+    /// assert!(env.execute("small numbers").unwrap_err().to_string().contains("too large"));
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn try_for_each<E>(&self, f: impl Fn(T) -> Result<(), E> + Send + Sync + 'static) -> DataStreamSink
     where
         E: Into<Box<dyn StdError + Send + Sync>> + 'static,
     {

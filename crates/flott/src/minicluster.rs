@@ -88,9 +88,6 @@ impl MiniCluster {
         let description = describe(&graph, job.mode, config.clone(), &self.env)?;
         let from = RestoreFrom::from_config(&config)?;
         let prepared = prepare(&self.env, description, storage, &from).await?;
-        if let Some(report) = prepared.report() {
-            tracing::info!("{report}");
-        }
         for (vertex, described) in graph.vertices.iter_mut().zip(&prepared.job().vertices) {
             // A checkpoint decides the number of key groups.
             vertex.max_parallelism = described.max_parallelism;

@@ -88,7 +88,6 @@ pub(crate) fn any_cutting() -> impl proptest::strategy::Strategy<Value = Cutting
     use proptest::prelude::*;
     let borders = proptest::collection::vec(0..1000usize, 0..6);
     let chunks = proptest::collection::vec(prop_oneof![1..8usize, 1..200usize], 1..5);
-    (borders, chunks, 0..40usize, prop_oneof![1..4usize, Just(4096)], any::<bool>()).prop_map(
-        |(borders, chunks, gap, records_max, resumes)| Cutting { borders, chunks, gap, records_max, resumes },
-    )
+    (borders, chunks, 0..40usize, prop_oneof![1..4usize, Just(4096)], any::<bool>())
+        .prop_map(|(borders, chunks, gap, records_max, resumes)| Cutting { borders, chunks, gap, records_max, resumes })
 }

@@ -122,8 +122,9 @@ impl<T: Serialize> Encoder for JsonEncoder<T> {
     type Item = T;
 
     fn encode(&mut self, row: &T, out: &mut Vec<u8>) -> Result<()> {
-        serde_json::to_writer(&mut *out, row)
-            .map_err(|e| Error::data(format!("a record of type {} has no JSON form: {e}", std::any::type_name::<T>())))?;
+        serde_json::to_writer(&mut *out, row).map_err(|e| {
+            Error::data(format!("a record of type {} has no JSON form: {e}", std::any::type_name::<T>()))
+        })?;
         out.push(b'\n');
         Ok(())
     }

@@ -7,10 +7,13 @@
 mod fire;
 mod keys;
 
+pub mod async_wait;
 pub mod broadcast;
 pub mod co_process;
+pub mod columns;
 pub mod filter;
 pub mod flat_map;
+pub mod interval_join;
 pub mod keyed_broadcast;
 pub mod keyed_co_process;
 pub mod keyed_process;
@@ -21,11 +24,13 @@ pub mod reduce;
 pub mod timestamps;
 pub mod window;
 
+pub use async_wait::AsyncWait;
 pub use broadcast::Broadcast;
 pub use co_process::{CoFlatMap, CoMap, CoProcess};
 pub use filter::Filter;
 pub use flat_map::FlatMap;
 pub use flott_api::function::position;
+pub use interval_join::IntervalJoin;
 pub use keyed_broadcast::KeyedBroadcast;
 pub use keyed_co_process::KeyedCoProcess;
 pub use keyed_process::KeyedProcess;

@@ -70,11 +70,13 @@ pub(crate) async fn take(
         let lists = vec![(SPLITS.to_owned(), Redistribution::Split, splits)];
         operators.push(OperatorParts { operator: source.operator, keyed: None, lists });
     }
-    let full = barrier.kind == BarrierKind::Savepoint || !writer.incremental;
     for node in &mut chain.nodes {
-        let keyed = match &mut node.cx.keyed {
-            Some(keyed) => Some(keyed.snapshot(full, &mut || writer.checkpoints.new_shared_file())?),
-            None => None,
+        let mut name_file = || writer.checkpoints.new_shared_file();
+        let keyed = match (&mut node.cx.keyed, barrier.kind) {
+            (None, _) => None,
+            (Some(keyed), BarrierKind::Checkpoint) => Some(keyed.snapshot(!writer.incremental, &mut name_file)?),
+            // A savepoint is its owner's: no later checkpoint builds on its files.
+            (Some(keyed), BarrierKind::Savepoint) => Some(keyed.savepoint(&mut name_file)?),
         };
         operators.push(OperatorParts { operator: node.cx.info.operator, keyed, lists: node.cx.state.snapshot()? });
     }

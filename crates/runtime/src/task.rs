@@ -61,7 +61,7 @@ impl Running {
         let known = error.context().iter().any(|c| c.starts_with("operator `"));
         let position = flott_api::function::position::take();
         let error = match position {
-            Some(record) if !known => error.in_context(format!("record {record} of its input")),
+            Some(place) if !known => error.in_context(place.to_string()),
             _ => error,
         };
         match names.get(self.node.get()) {

@@ -35,6 +35,10 @@ impl Ledger {
         (self.committed.len(), self.committed.values().sum())
     }
 
+    pub(super) fn commit_at_once(&mut self, sink: &str, row: String) {
+        self.rows.add_text(sink, row);
+    }
+
     fn stage(&mut self, id: u64, sink: &str, rows: Vec<String>) {
         self.staged.insert(id, (sink.to_owned(), rows));
     }

@@ -133,6 +133,11 @@ impl World {
         mishap.map_or(Ok(()), |(call, kind)| mishap::happen(call, kind))
     }
 
+    /// Commits a row in one phase, as a sink without transactions does.
+    pub fn commit_at_once<T: Debug>(&self, sink: &str, row: &T) {
+        self.with_ledger(|ledger| ledger.commit_at_once(sink, format!("{row:?}")));
+    }
+
     /// All committed rows.
     pub fn committed(&self) -> Rows {
         lock(&self.0.ledger).rows().clone()

@@ -27,7 +27,7 @@ pub trait AsyncFunction: Clone + Send + Sync + 'static {
     /// What comes in.
     type In: Data;
     /// What goes out.
-    type Out: Data + Sync;
+    type Out: Data;
 
     /// Gets ready.
     ///

@@ -25,8 +25,8 @@ impl<'a> ProcessContext<'a> {
         Self::split(cx, side).0
     }
 
-    /// As [`ProcessContext::new`], with the keyed state beside it.
-    pub(super) fn split(
+    /// As [`ProcessContext::new`], with the keyed state beside it; for operators.
+    pub fn split(
         cx: &'a mut OperatorContext,
         side: &'a mut SideOutputs,
     ) -> (Self, &'a mut Option<Box<dyn AnyKeyedState>>) {

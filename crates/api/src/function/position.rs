@@ -5,8 +5,7 @@
 //! guard, while the stack unwinds, leaves the place in this thread's slot, where whoever catches the panic finds it
 //! with [`take`].
 
-use flott_core::Result;
-use flott_core::error::ResultExt;
+use flott_core::{Error, Result};
 use std::cell::Cell;
 use std::fmt;
 
@@ -47,6 +46,11 @@ fn leave(place: Place) {
     });
 }
 
+#[cold]
+fn failed(error: Error, place: Place) -> Error {
+    error.in_context(place.to_string())
+}
+
 /// How many records an operator has been given in all.
 #[derive(Clone, Debug, Default)]
 pub struct Position {
@@ -59,12 +63,14 @@ impl Position {
     pub fn batch(&mut self, rows: usize) -> Guard {
         let before = self.seen;
         self.seen += rows as u64;
-        Guard { at: before }
+        Guard { before, at: before }
     }
 }
 
 /// Where an operator is in one batch. Before the first [`Guard::next`] it is before the first record.
 pub struct Guard {
+    /// Records of the batches before.
+    before: u64,
     at: u64,
 }
 
@@ -75,13 +81,22 @@ impl Guard {
         self.at += 1;
     }
 
+    /// Moves to the `n`-th record of the batch, counted from 0.
+    #[inline(always)]
+    pub fn move_to(&mut self, n: usize) {
+        self.at = self.before + n as u64 + 1;
+    }
+
     /// Adds the current record to the error of a result.
     ///
     /// # Errors
     /// The result's own.
-    #[inline]
+    #[inline(always)]
     pub fn check<T>(&self, result: Result<T>) -> Result<T> {
-        result.in_context(|| self.place().to_string())
+        match result {
+            Ok(value) => Ok(value),
+            Err(error) => Err(failed(error, self.place())),
+        }
     }
 
     /// The current record.
@@ -110,9 +125,12 @@ impl TimerGuard {
     ///
     /// # Errors
     /// The result's own.
-    #[inline]
+    #[inline(always)]
     pub fn check<T>(&self, result: Result<T>) -> Result<T> {
-        result.in_context(|| Place::Timer(self.time).to_string())
+        match result {
+            Ok(value) => Ok(value),
+            Err(error) => Err(failed(error, Place::Timer(self.time))),
+        }
     }
 }
 
@@ -128,7 +146,6 @@ impl Drop for TimerGuard {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use flott_core::Error;
 
     #[test]
     fn an_error_names_its_record() {

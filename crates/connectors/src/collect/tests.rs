@@ -9,7 +9,11 @@ fn with_checkpoints() -> Configuration {
     config
 }
 
-async fn writer(sink: &CollectSink<u32>, env: &Env, config: Configuration) -> (CollectWriter<u32>, CollectCommitter<u32>) {
+async fn writer(
+    sink: &CollectSink<u32>,
+    env: &Env,
+    config: Configuration,
+) -> (CollectWriter<u32>, CollectCommitter<u32>) {
     let cx = sink_context(env, 0, 1, config);
     let committer = sink.create_committer(&cx).unwrap().unwrap();
     (sink.create_writer(&cx, vec![]).await.unwrap(), committer)

@@ -125,7 +125,8 @@ impl PerSecond {
             }
             let sleep = self.sleep.get_or_insert_with(|| {
                 let at = start + Duration::from_secs_f64(self.given as f64 / self.rate);
-                let (env, pause) = (self.env.clone(), at.saturating_sub(now));
+                // At least something, or rounding could make this a loop that waits for nothing.
+                let (env, pause) = (self.env.clone(), at.saturating_sub(now).max(Duration::from_micros(1)));
                 Box::pin(async move { env.sleep(pause).await })
             });
             match sleep.as_mut().poll(task) {
@@ -141,7 +142,7 @@ impl PerSecond {
         if due <= due_max {
             return due;
         }
-        self.start = Some(now.saturating_sub(Duration::from_secs_f64(due_max as f64 / self.rate)));
+        self.start = Some(now.saturating_sub(Duration::from_secs_f64((due_max - 1) as f64 / self.rate)));
         self.given = 0;
         due_max
     }

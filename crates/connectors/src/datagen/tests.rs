@@ -64,7 +64,8 @@ proptest! {
 fn timed_rows(rate: f64, parallelism: u32, subtask: u32, time: Duration) -> Vec<(u64, Duration)> {
     Env::run_simulation(1, |env| async move {
         let source = DataGeneratorSource::new(|n| n).with_rate_limiter(RateLimiterStrategy::PerSecond(rate));
-        let metrics = flott_api::metrics::OperatorMetrics::new(&flott_api::metrics::MetricRegistry::new(), Arc::new([]));
+        let metrics =
+            flott_api::metrics::OperatorMetrics::new(&flott_api::metrics::MetricRegistry::new(), Arc::new([]));
         let config = Arc::new(Configuration::new());
         let info = crate::harness::task_info(subtask, parallelism);
         let cx = ReaderContext { env: env.clone(), info, config, metrics };

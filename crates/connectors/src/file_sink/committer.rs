@@ -40,7 +40,8 @@ fn commit_all(disk: &Disk, files: &[FileCommittable], ignores_missing: bool) -> 
         }
     }
     for folder in folders {
-        disk.sync_folder(folder).map_err(|e| Error::io(format!("the folder {} cannot be written", folder.display()), e))?;
+        disk.sync_folder(folder)
+            .map_err(|e| Error::io(format!("the folder {} cannot be written", folder.display()), e))?;
     }
     Ok(())
 }

@@ -46,14 +46,16 @@ impl Disk {
     /// Makes the file's content durable.
     pub(super) fn sync(&self, file: &File) -> Result<()> {
         self.step("sync")?;
-        file.sync_all()
+        // Tests let a process die, not a machine, and do it often.
+        if cfg!(test) { Ok(()) } else { file.sync_all() }
     }
 
     /// Makes the names in a folder durable.
     pub(super) fn sync_folder(&self, path: &Path) -> Result<()> {
         self.step("sync folder")?;
         let path = if path.as_os_str().is_empty() { Path::new(".") } else { path };
-        File::open(path)?.sync_all()
+        let folder = File::open(path)?;
+        if cfg!(test) { Ok(()) } else { folder.sync_all() }
     }
 
     pub(super) fn rename(&self, from: &Path, to: &Path) -> Result<()> {

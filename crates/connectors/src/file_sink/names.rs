@@ -93,7 +93,9 @@ mod tests {
     #[test]
     fn other_names_say_nothing() {
         let names = PartNames { prefix: "part".into(), suffix: String::new() };
-        for name in ["part-0", "other-0-1-2-3-4", ".part-0-1-2-3-4", "part-0-1-2-3-4-5", "part-0-x-2-3-4", "_SUCCESS", ""] {
+        for name in
+            ["part-0", "other-0-1-2-3-4", ".part-0-1-2-3-4", "part-0-1-2-3-4-5", "part-0-x-2-3-4", "_SUCCESS", ""]
+        {
             assert_eq!(names.parse(name), None, "{name}");
         }
     }

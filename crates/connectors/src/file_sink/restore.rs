@@ -46,7 +46,9 @@ fn reopen(disk: &Disk, file: &InProgressFile) -> Result<File> {
             "the file in progress {path} has {found} bytes, and the checkpoint says that {len} were written; put back the \
              file as it was, or restore from an older checkpoint"
         ))),
-        None if disk.len(Path::new(target)).map_err(unreadable)?.is_some() => Err(published(&[target.clone()], 1)),
+        None if disk.len(Path::new(target)).map_err(unreadable)?.is_some() => {
+            Err(published(std::slice::from_ref(target), 1))
+        }
         None => Err(Error::corrupt(format!(
             "the file in progress {path} of the checkpoint is gone, and with it {len} bytes; put it back, or restore from a \
              checkpoint that does not name it"

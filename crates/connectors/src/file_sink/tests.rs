@@ -20,7 +20,8 @@ fn folder() -> TempDir {
 
 /// A sink that rolls at a few lines and nothing else.
 fn sink(path: &Path) -> FileSink<u32> {
-    let rolling = RollingPolicy::default().with_part_bytes(40).with_rollover_interval(None).with_inactivity_interval(None);
+    let rolling =
+        RollingPolicy::default().with_part_bytes(40).with_rollover_interval(None).with_inactivity_interval(None);
     FileSink::new(path, Printed::new("")).with_rolling_policy(rolling)
 }
 

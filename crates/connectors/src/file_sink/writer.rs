@@ -1,11 +1,11 @@
 //! Writes records to a file for each bucket, rolls files, and hands them over.
 
+use super::Settings;
 use super::bucket::{BucketContext, check_bucket};
 use super::names::PartNames;
 use super::part::Part;
 use super::restore::restore;
 use super::state::{FileCommittable, FileWriterState, InProgressFile, WriterId};
-use super::Settings;
 use flott_api::SinkWriter;
 use flott_api::sink::SinkContext;
 use flott_core::{Data, Error, EventTime, ProcessingTime, Result};

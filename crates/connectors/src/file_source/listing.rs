@@ -1,6 +1,9 @@
 //! What files there are. Blocks: runs where that holds up nobody.
 
-#![expect(clippy::disallowed_methods, reason = "listing folders is what this module is for; it runs in `Env::blocking`")]
+#![expect(
+    clippy::disallowed_methods,
+    reason = "listing folders is what this module is for; it runs in `Env::blocking`"
+)]
 
 use flott_core::{Error, Result};
 use std::collections::BTreeSet;

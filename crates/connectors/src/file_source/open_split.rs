@@ -1,6 +1,9 @@
 //! A split that is being read: the next chunk of the file comes from the blocking pool while this one is decoded.
 
-#![expect(clippy::disallowed_methods, reason = "reading files is what this module is for; it does so in `Env::blocking`")]
+#![expect(
+    clippy::disallowed_methods,
+    reason = "reading files is what this module is for; it does so in `Env::blocking`"
+)]
 
 use super::{FileSplit, ReadOptions};
 use flott_core::{Data, Error, Result};
@@ -165,7 +168,10 @@ fn open(split: &FileSplit, offset: u64) -> Result<File> {
         file.seek(SeekFrom::Start(tail_start)).map_err(unreadable)?;
         file.read_exact(&mut found).map_err(unreadable)?;
         if found != *tail {
-            return Err(has_changed(format!("what precedes byte {}, where reading goes on, is not what was read", split.position.offset)));
+            return Err(has_changed(format!(
+                "what precedes byte {}, where reading goes on, is not what was read",
+                split.position.offset
+            )));
         }
     }
     file.seek(SeekFrom::Start(offset)).map_err(unreadable)?;

@@ -67,7 +67,8 @@ impl<T: Data, M: RowMode<T>> FileReader<T, M> {
             OnError::Skip => {
                 for (_, bad) in records.bad.iter().take((LOGGED_MAX - self.logged) as usize) {
                     self.logged += 1;
-                    let rest = if self.logged == LOGGED_MAX { "; more of them will be counted and not logged" } else { "" };
+                    let rest =
+                        if self.logged == LOGGED_MAX { "; more of them will be counted and not logged" } else { "" };
                     tracing::warn!("bad record passed over: {bad}{rest}");
                 }
             }

@@ -27,7 +27,10 @@ fn lines_start_as_flinks_do() {
 
 #[test]
 fn the_form_of_a_record_can_be_chosen() {
-    assert_eq!(printed(PrintSink::with_format(|n, out| out.extend(std::iter::repeat_n('*', *n as usize))), 0, 1), "*|**|***|");
+    assert_eq!(
+        printed(PrintSink::with_format(|n, out| out.extend(std::iter::repeat_n('*', *n as usize))), 0, 1),
+        "*|**|***|"
+    );
     assert_eq!(printed(PrintSink::debug(), 0, 1), "1|2|3|");
 }
 

@@ -49,7 +49,12 @@ pub(super) async fn receive(source: SocketTextSource, env: Env, to: Sender<Recei
         }
         attempts += 1;
         let why = failure.map_or_else(|| "the connection was closed".to_owned(), |e| e.to_string());
-        tracing::warn!(address, attempts, delay_ms = source.retry_delay.as_millis(), "socket source connects again: {why}");
+        tracing::warn!(
+            address,
+            attempts,
+            delay_ms = source.retry_delay.as_millis(),
+            "socket source connects again: {why}"
+        );
         env.sleep(source.retry_delay).await;
     }
 }
@@ -72,5 +77,6 @@ async fn receive_from(mut stream: TcpStream, to: &Sender<Received>) -> Result<u6
 }
 
 fn unreachable_server(what: String, e: std::io::Error) -> Error {
-    Error::unavailable(format!("{what}: {e}; start the server, correct the address, or allow more retries")).with_source(e)
+    Error::unavailable(format!("{what}: {e}; start the server, correct the address, or allow more retries"))
+        .with_source(e)
 }

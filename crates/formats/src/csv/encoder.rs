@@ -57,8 +57,7 @@ impl<T: Serialize> Encoder for CsvEncoder<T> {
     type Item = T;
 
     fn encode(&mut self, row: &T, out: &mut Vec<u8>) -> Result<()> {
-        let failed =
-            |e| Error::data(format!("a record of type {} has no CSV form: {e}", std::any::type_name::<T>()));
+        let failed = |e| Error::data(format!("a record of type {} has no CSV form: {e}", std::any::type_name::<T>()));
         self.writer.serialize(row).map_err(failed)?;
         self.writer.flush().map_err(|e| failed(e.into()))?;
         out.append(&mut self.written.0.borrow_mut());

@@ -46,7 +46,8 @@ fn quoted_fields_may_hold_line_ends() {
 
 #[test]
 fn delimiter_quote_escape_and_comment_can_be_chosen() {
-    let format = CsvFormat::<(String, u32)>::new().with_delimiter(b'|').with_quote(b'\'').with_escape(b'\\').with_comment(b'#');
+    let format =
+        CsvFormat::<(String, u32)>::new().with_delimiter(b'|').with_quote(b'\'').with_escape(b'\\').with_comment(b'#');
     assert_eq!(whole(&format, b"# c\n'a\\'|b'|1\n#d|e\n\n\"|2\n"), [Ok(("a'|b".into(), 1)), Ok(("\"".into(), 2))]);
     let format = CsvFormat::<(String, u32)>::new().without_quotes();
     assert_eq!(whole(&format, b"\"a,1\n"), [Ok(("\"a".into(), 1))]);
@@ -62,7 +63,10 @@ fn malformed_records_name_field_line_and_byte() {
     assert_eq!(found[2], Err((6, 36, "2 fields where the first record has 3".into())));
     assert_eq!(found[3], Err((7, 40, "4 fields where the first record has 3".into())));
     assert_eq!((found[4].as_ref().unwrap_err().0, found[4].as_ref().unwrap_err().1), (8, 48));
-    assert!(found[4].as_ref().unwrap_err().2.contains("UTF-8") || found[4].as_ref().unwrap_err().2.contains("utf-8"), "{found:?}");
+    assert!(
+        found[4].as_ref().unwrap_err().2.contains("UTF-8") || found[4].as_ref().unwrap_err().2.contains("utf-8"),
+        "{found:?}"
+    );
     assert_eq!(found[5], Ok(reading(6, "f", Some(1.0))));
 }
 

@@ -36,9 +36,7 @@ pub struct BadRecord {
 impl BadRecord {
     /// The error for jobs that want no bad records.
     pub fn to_error(&self) -> Error {
-        Error::data(format!(
-            "{self}; correct the file, or set `on_error` to `OnError::Skip` or `OnError::SideOutput`"
-        ))
+        Error::data(format!("{self}; correct the file, or set `on_error` to `OnError::Skip` or `OnError::SideOutput`"))
     }
 }
 
@@ -76,7 +74,8 @@ mod tests {
     #[test]
     fn bad_records_keep_their_place() {
         let merged = merge(vec![1, 2], vec![(0, bad("a")), (1, bad("b")), (1, bad("c")), (2, bad("d"))]);
-        let merged: Vec<String> = merged.into_iter().map(|r| r.map_or_else(|b| b.text, |n: i32| n.to_string())).collect();
+        let merged: Vec<String> =
+            merged.into_iter().map(|r| r.map_or_else(|b| b.text, |n: i32| n.to_string())).collect();
         assert_eq!(merged, ["a", "1", "b", "c", "2", "d"]);
     }
 

@@ -54,7 +54,13 @@ impl RangePosition {
     /// The start of a range: of the whole file if `offset` is 0.
     pub fn start(offset: u64) -> Self {
         let is_first = offset == 0;
-        RangePosition { offset, is_border: is_first, lines: is_first.then_some(0), memory: Vec::new(), tail: Vec::new() }
+        RangePosition {
+            offset,
+            is_border: is_first,
+            lines: is_first.then_some(0),
+            memory: Vec::new(),
+            tail: Vec::new(),
+        }
     }
 }
 
@@ -178,7 +184,8 @@ impl<T: Data> RangeDecoder<T> {
                 return Ok(self.ask_for_bytes());
             }
             let start = self.offset;
-            let mut out = Decoded { rows: Vec::with_capacity(records_max.min(ROWS_EXPECTED_MAX)), ..Decoded::default() };
+            let mut out =
+                Decoded { rows: Vec::with_capacity(records_max.min(ROWS_EXPECTED_MAX)), ..Decoded::default() };
             let taken = self.decode(available, is_last, records_max, &mut out)?;
             if taken == 0 {
                 self.check_record_len(available, is_last)?;

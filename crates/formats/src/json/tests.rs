@@ -17,7 +17,8 @@ fn readings(bytes: &[u8], cutting: &Cutting) -> Vec<Result<Reading, (u64, u64, S
 
 #[test]
 fn fields_go_by_name_and_missing_ones_may_have_a_default() {
-    let found = readings(b"\xEF\xBB\xBF{\"note\":\"a\\nb\",\"sensor\":1}\r\n{\"sensor\":2,\"other\":[1]}", &Cutting::whole());
+    let found =
+        readings(b"\xEF\xBB\xBF{\"note\":\"a\\nb\",\"sensor\":1}\r\n{\"sensor\":2,\"other\":[1]}", &Cutting::whole());
     let expected = [Reading { sensor: 1, note: Some("a\nb".into()) }, Reading { sensor: 2, note: None }];
     assert_eq!(found, expected.map(Ok));
 }

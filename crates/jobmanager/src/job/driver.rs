@@ -12,9 +12,10 @@
 
 use super::description::JobDescription;
 use super::error::copy_of;
+use super::event::{Action, MasterEvent};
 use super::gateway::TaskGateway;
 use super::handle::{JobHandle, JobResult, JobView, Wish};
-use super::master::{Action, JobMaster, MasterEvent};
+use super::master::JobMaster;
 use super::metrics::JobMetrics;
 use super::restore::{RestoreFrom, find_start, sweep};
 use crate::checkpoint::{Collected, Outcome, metadata_of};
@@ -139,6 +140,13 @@ impl Driver {
         self.take(MasterEvent::Begin);
         let mut hears_wishes = true;
         while !self.master.is_over() {
+            if self.master.next_wakeup().is_some_and(|due| due <= self.env.now()) {
+                // However many events there are, what is due does not wait behind them.
+                self.take(MasterEvent::Tick);
+                if self.master.is_over() {
+                    break;
+                }
+            }
             let wakeup = self.wakeup();
             let event = tokio::select! {
                 biased;

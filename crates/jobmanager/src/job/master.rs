@@ -7,17 +7,20 @@
 //!             └─ RequestSplit, SourceWatermark ─> sources, alignment ─> splits, limits
 //! ```
 
+mod log;
+
 use super::description::JobDescription;
+use super::event::{Action, MasterEvent};
 use super::gateway::Deployment;
 use super::machine::{JobCommand, JobEvent, JobMachine, TaskSignal};
 use super::restore::{Restored, Start};
 use crate::alignment::AlignmentGroups;
-use crate::checkpoint::{self, CheckpointCoordinator, Collected, Outcome, Retained, Retention, SavepointId};
+use crate::checkpoint::{self, CheckpointCoordinator, Retained, Retention};
 use crate::restart::RestartStrategy;
 use crate::source_coordinator::{SourceCommand, SourceCoordinator, SourceEvent};
-use flott_api::control::{SplitBytes, TaskCommand, TaskEvent, TaskId};
+use flott_api::JobStatus;
+use flott_api::control::{TaskCommand, TaskEvent, TaskId};
 use flott_api::source::EnumeratorContext;
-use flott_api::{Discovery, JobStatus};
 use flott_core::{
     AttemptId, BarrierKind, CheckpointId, Error, OperatorId, ProcessingTime, Result, SubtaskIndex, VertexId,
 };
@@ -25,55 +28,6 @@ use flott_env::Env;
 use flott_state::checkpoint::{CheckpointMetadata, JobCheckpoints};
 use std::collections::BTreeMap;
 use std::sync::Arc;
-
-/// What has happened.
-#[derive(Debug)]
-pub enum MasterEvent {
-    /// Go.
-    Begin,
-    /// A task says something.
-    Task(TaskId, TaskEvent),
-    /// Nothing of the attempt could be deployed.
-    DeployFailed(AttemptId, Error),
-    /// A task takes no more commands.
-    SendFailed(TaskId, Error),
-    /// The work of [`Action::Discover`] is done.
-    Discovered(AttemptId, OperatorId, Result<Vec<SplitBytes>>),
-    /// The work of [`Action::Store`] is done.
-    Stored(CheckpointId, Result<CheckpointMetadata>),
-    /// The work of [`Action::Sweep`] is done, or was given up.
-    Swept,
-    /// Nobody hosts the tasks any more.
-    TasksLost(Error),
-    /// The user wants the job to stop.
-    CancelRequested,
-    /// The job is to stop here so that it can go on elsewhere.
-    SuspendRequested,
-    /// Somebody wants a savepoint.
-    SavepointRequested(SavepointId),
-    /// Time has passed.
-    Tick,
-}
-
-/// What is to be done.
-pub enum Action {
-    /// Start tasks; [`MasterEvent::DeployFailed`] if that is not possible.
-    Deploy(Deployment),
-    /// Send a command to a task.
-    Send(TaskId, TaskCommand),
-    /// Stop every task of an attempt.
-    CancelTasks(AttemptId),
-    /// Do this work where it may block, after its delay, and answer with [`MasterEvent::Discovered`].
-    Discover(AttemptId, OperatorId, Discovery<SplitBytes>),
-    /// Write a checkpoint's metadata and answer with [`MasterEvent::Stored`].
-    Store(Collected),
-    /// Delete the metadata of these checkpoints if there is any, then these files.
-    Discard(Vec<CheckpointId>, Vec<String>),
-    /// Delete what is of no checkpoint but these, and answer with [`MasterEvent::Swept`]: no task runs.
-    Sweep(Vec<Arc<CheckpointMetadata>>),
-    /// A savepoint is complete, or is not to be.
-    SavepointDone(SavepointId, Outcome),
-}
 
 /// Whether the job's checkpoint folder is clean enough to deploy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -475,42 +429,6 @@ impl Turn<'_> {
         };
         let delete = is_wanted && self.master.job.checkpoints.retention == Retention::DeleteOnCancellation;
         self.checkpoint(checkpoint::Event::Closed { delete });
-    }
-
-    fn log_transition(&self, before: JobStatus) {
-        let machine = &self.master.machine;
-        let after = machine.status();
-        if before == after {
-            return;
-        }
-        match (after, machine.error(), machine.exceptions().entries.front()) {
-            (JobStatus::Failed, Some(error), _) => tracing::error!(from = %before, "job is {after}: {error}"),
-            (JobStatus::Failing, _, Some(latest)) => {
-                let task = latest.root.task_name.as_deref().unwrap_or("the job");
-                tracing::warn!(from = %before, task, "job is {after}: {}", latest.root.text);
-            }
-            _ => tracing::info!(from = %before, attempt = ?machine.attempt().map(|a| a.0), "job is {after}"),
-        }
-    }
-
-    fn log_completed_checkpoint(&self, id: CheckpointId) {
-        if let Some(record) = &self.master.coordinator.stats().latest.completed {
-            tracing::info!(
-                checkpoint = id.0,
-                duration_ms = record.end_to_end_duration.as_millis() as u64,
-                state_bytes = record.state_size_bytes,
-                written_bytes = record.checkpointed_size_bytes,
-                "checkpoint complete"
-            );
-        }
-    }
-
-    fn log_failed_checkpoint(&self, before: u64) {
-        let stats = self.master.coordinator.stats();
-        if let Some(record) = stats.latest.failed.as_ref().filter(|_| stats.counts.failed > before) {
-            let why = record.failure_message.as_deref().unwrap_or_default();
-            tracing::warn!(checkpoint = record.id.0, "checkpoint aborted: {why}");
-        }
     }
 }
 

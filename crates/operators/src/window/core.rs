@@ -10,10 +10,11 @@
 //! Rules of lateness, as in Flink: a window is gone when its largest time plus the allowed lateness is `<=` the
 //! watermark. A record that is in no live window is late if its own time plus the lateness is `<=` the watermark.
 
+use super::assigned::{Assigned, is_large};
 use super::merging::InFlight;
 use super::pane::{DuePanes, Pane};
 use super::{WindowContents, WindowResults};
-use crate::keys::{FoundKeys, in_turn};
+use crate::keys::{AHEAD, FoundKeys};
 use flott_api::context::keyed_of;
 use flott_api::function::position::{Guard, Position};
 use flott_api::function::{
@@ -130,8 +131,7 @@ where
     ids: Option<Ids<A::Window, PaneOf<T, A, Tr, C>>>,
     pub due: DuePanes<K, A::Window>,
     position: Position,
-    /// The windows of the record at hand.
-    windows: Vec<A::Window>,
+    assigned: Assigned<A::Window>,
     /// What the trigger has just asked for.
     pub requests: Vec<TimerRequest>,
     /// Timers that records of the batch have asked for, with the record's place in the batch. None is due before the
@@ -160,7 +160,7 @@ where
             ids: None,
             due: DuePanes::new(),
             position: Position::default(),
-            windows: Vec::new(),
+            assigned: Assigned::new(),
             requests: Vec::new(),
             deferred: Vec::new(),
             firing: Vec::new(),
@@ -212,28 +212,43 @@ where
         let env = cx.env.clone();
         let assign_cx = AssignContext::new(&env);
         let by = Times { watermark: cx.watermark, env: &env };
+        let time_of = |n: usize| times.as_ref().map(|t| t[n]);
         let mut at = self.position.batch(rows.len());
-        let mut times = in_turn(times);
-        let mut rows = rows.into_iter().zip(keys.iter()).enumerate();
-        let mut late = 0;
-        loop {
+        let (count, mut late) = (rows.len(), 0);
+        let mut rows = rows.into_iter();
+        let is_large = is_large(keyed_of::<K>(&mut cx.keyed)?.table(ids.panes));
+        let mut n = 0;
+        while n < count {
             let keyed = keyed_of::<K>(&mut cx.keyed)?;
+            if n == self.assigned.end() {
+                self.assigned.clear(n);
+                for (ahead, row) in rows.as_slice().iter().take(AHEAD).enumerate() {
+                    at.move_to(n + ahead);
+                    let windows = &mut self.assigned.windows;
+                    at.check(self.plan.assigner.assign(row, time_of(n + ahead), &assign_cx, windows))?;
+                    self.assigned.end_row();
+                }
+                match ids.in_flight {
+                    Some(_) => keyed.prefetch(&keys.slots[n..self.assigned.end()]),
+                    None if is_large => self.assigned.prefetch(keyed.table(ids.panes), keys.slots),
+                    None => {}
+                }
+            }
             // Until a window fires, all that a record needs of the state is this one table.
             let mut panes = match ids.in_flight {
                 None => Panes::Alone(keyed.table(ids.panes)),
                 Some(_) => Panes::All(keyed),
             };
-            let fired = loop {
-                let Some((n, (row, (key, slot)))) = rows.next() else { break None };
-                at.next();
-                let record = Arriving { n, key, slot, time: times.next() };
-                self.windows.clear();
-                at.check(self.plan.assigner.assign(&row, record.time, &assign_cx, &mut self.windows))?;
-                let placed = match &mut panes {
+            while n < self.assigned.end() && self.firing.is_empty() {
+                let Some(row) = rows.next() else { break };
+                at.move_to(n);
+                let record = Arriving { n, key: &keys.keys[n], slot: keys.slots[n], time: time_of(n) };
+                n += 1;
+                let rejected = match &mut panes {
                     Panes::Alone(panes) => self.place(panes, row, &record, by, &at)?,
                     Panes::All(keyed) => self.place_merging(keyed, row, &record, by, &at)?,
                 };
-                if let Err(row) = placed
+                if let Some(row) = rejected
                     && self.rules.is_late(record.time, by.watermark)
                 {
                     match &self.plan.late {
@@ -241,27 +256,32 @@ where
                         None => late += 1,
                     }
                 }
-                if !self.firing.is_empty() {
-                    break Some((key, slot));
-                }
-            };
-            let Some((key, slot)) = fired else { break };
-            keyed_of::<K>(&mut cx.keyed)?.set_key_at(key, slot);
-            for n in 0..self.firing.len() {
-                let (window, state, result) = self.firing[n];
-                at.check(self.fire(window, state, result, cx))?;
             }
-            self.firing.clear();
-            self.collector.flush_if_full(out)?;
-            self.side.flush_if_full(out)?;
+            if !self.firing.is_empty() {
+                keyed_of::<K>(&mut cx.keyed)?.set_key_at(&keys.keys[n - 1], keys.slots[n - 1]);
+                at.check(self.fire_all(cx))?;
+                self.collector.flush_if_full(out)?;
+                self.side.flush_if_full(out)?;
+            }
         }
         drop(at);
+        self.assigned.clear(0);
         if late > 0 {
             cx.metrics.late_records_dropped.add(late);
         }
         self.apply_deferred(keys, keyed_of(&mut cx.keyed)?)?;
         self.collector.flush(out)?;
         self.side.flush(out)
+    }
+
+    /// Fires the windows that the triggers said.
+    fn fire_all(&mut self, cx: &mut OperatorContext) -> Result<()> {
+        for n in 0..self.firing.len() {
+            let (window, state, result) = self.firing[n];
+            self.fire(window, state, result, cx)?;
+        }
+        self.firing.clear();
+        Ok(())
     }
 
     /// Puts a record into its windows. Gives it back if none of them is live.
@@ -273,19 +293,22 @@ where
         record: &Arriving<'_, K>,
         by: Times<'_>,
         at: &Guard,
-    ) -> Result<Result<(), T>> {
-        let rules = self.rules;
-        if self.windows.iter().any(|w| rules.is_gone(w, by.watermark)) {
-            self.windows.retain(|w| !rules.is_gone(w, by.watermark));
+    ) -> Result<Option<T>> {
+        let windows = self.assigned.of(record.n);
+        // The record itself goes into the last live window, copies of it into those before.
+        let Some(last) = windows.clone().rev().find(|n| !self.rules.is_gone(&self.assigned.windows[*n], by.watermark))
+        else {
+            return Ok(Some(row));
+        };
+        for n in windows.start..last {
+            let window = self.assigned.windows[n];
+            if !self.rules.is_gone(&window, by.watermark) {
+                self.put(panes, row.clone(), (window, window), record, by, at)?;
+            }
         }
-        let Some(last) = self.windows.len().checked_sub(1) else { return Ok(Err(row)) };
-        for n in 0..last {
-            let window = self.windows[n];
-            self.put(panes, row.clone(), (window, window), record, by, at)?;
-        }
-        let window = self.windows[last];
+        let window = self.assigned.windows[last];
         self.put(panes, row, (window, window), record, by, at)?;
-        Ok(Ok(()))
+        Ok(None)
     }
 
     /// As [`WindowCore::place`], where windows merge.
@@ -296,16 +319,19 @@ where
         record: &Arriving<'_, K>,
         by: Times<'_>,
         at: &Guard,
-    ) -> Result<Result<(), T>> {
+    ) -> Result<Option<T>> {
         let ids = self.ids()?;
-        let mut placed = false;
-        for n in 0..self.windows.len() {
-            if let Some(names) = at.check(self.join_in_flight(self.windows[n], keyed, record, by))? {
-                self.put(keyed.table(ids.panes), row.clone(), names, record, by, at)?;
-                placed = true;
+        let windows = self.assigned.of(record.n);
+        let (mut row, mut is_placed) = (Some(row), false);
+        for n in windows.clone() {
+            let window = self.assigned.windows[n];
+            let Some(names) = at.check(self.join_in_flight(window, keyed, record, by))? else { continue };
+            is_placed = true;
+            if let Some(value) = if n + 1 == windows.end { row.take() } else { row.clone() } {
+                self.put(keyed.table(ids.panes), value, names, record, by, at)?;
             }
         }
-        Ok(if placed { Ok(()) } else { Err(row) })
+        Ok(row.filter(|_| !is_placed))
     }
 
     /// Adds a record to one window, whose content is found under the name `state`.

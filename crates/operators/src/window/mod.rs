@@ -5,6 +5,7 @@
 //! Semantics are those of Flink's `WindowOperator` and `EvictingWindowOperator`.
 
 mod apply;
+mod assigned;
 mod assigners;
 mod builder;
 mod contents;
@@ -14,7 +15,7 @@ mod firing;
 mod join;
 mod merging;
 mod operator;
-mod pane;
+pub(crate) mod pane;
 mod results;
 mod triggers;
 
@@ -26,6 +27,7 @@ pub use assigners::{
 pub use builder::{EvictingWindowed, Windowed};
 pub use contents::WindowContents;
 pub use evictors::{CountEvictor, DeltaEvictor, TimeEvictor};
+pub(crate) use pane::DuePanes;
 pub use join::{JoinWindowed, Tagged};
 pub use operator::WindowFactory;
 pub use results::WindowResults;

@@ -34,7 +34,7 @@ impl<A, S: Default> Default for Pane<A, S> {
 ///
 /// This is made from the panes and made again after a restore, so it is not state itself. An entry may be older than
 /// what its pane says by now, which has to be asked when the entry is due.
-pub(super) struct DuePanes<K, W> {
+pub(crate) struct DuePanes<K, W> {
     by_time: BTreeMap<EventTime, VecDeque<(K, W)>>,
 }
 

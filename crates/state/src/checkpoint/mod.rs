@@ -8,7 +8,7 @@
 //!
 //! A task writes its files ([`JobCheckpoints::write_snapshot`]) and reports what it wrote; when all have, the
 //! coordinator completes the checkpoint ([`JobCheckpoints::complete`]). At restore [`CheckpointStorage`] finds the
-//! metadata, [`compare`] says what becomes of each operator, [`redistribute()`] deals the state out, and each task
+//! metadata, [`compare()`] says what becomes of each operator, [`redistribute()`] deals the state out, and each task
 //! reads its part ([`JobCheckpoints::read_keyed`], [`JobCheckpoints::restore_operator_state`]).
 
 mod find;

@@ -124,7 +124,8 @@ impl Restored {
             let known = known.or_insert_with(|| RestoredState { shape: *shape, sections: Vec::new() });
             if known.shape != *shape {
                 return Err(Error::corrupt(format!(
-                    "the files of keyed state do not belong together: state `{name}` is {} in one and {shape} in another",
+                    "the files of keyed state do not belong together: \
+                     state `{name}` is {} in one and {shape} in another",
                     known.shape
                 )));
             }

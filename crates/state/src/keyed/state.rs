@@ -116,7 +116,7 @@ impl<K: Key> KeyedState<K> {
         }
         if u16::try_from(name.len()).is_err() || self.tables.len() >= usize::from(u16::MAX) {
             return Err(Error::invalid(
-                "an operator has more than 65535 states, or one with a name of more than 65535 bytes; use map state instead",
+                "an operator has more than 65535 states, or one with a name of more than 65535 bytes; use map state",
             ));
         }
         // A file before may hold, as unregistered, what the table holds now.

@@ -30,7 +30,7 @@ pub trait WindowAssigner<T>: Clone + Send + Sync + 'static {
         Ok(())
     }
 
-    /// Appends the windows of a record to `windows`, which is empty.
+    /// Appends the windows of a record to `windows`.
     ///
     /// # Errors
     /// `Data` or `Invalid` when there are none for it: it has no event time, say.

@@ -18,7 +18,9 @@ fn ops() -> Vec<Op> {
 }
 
 fn in_two_buckets(sink: FileSink<u32>) -> FileSink<u32> {
-    sink.with_bucket_assigner(|row: &u32, _: &BucketContext, bucket: &mut String| bucket.push_str(if row % 7 < 4 { "a" } else { "" }))
+    sink.with_bucket_assigner(|row: &u32, _: &BucketContext, bucket: &mut String| {
+        bucket.push_str(if row % 7 < 4 { "a" } else { "" })
+    })
 }
 
 fn by_time(sink: FileSink<u32>) -> FileSink<u32> {

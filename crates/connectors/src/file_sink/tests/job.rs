@@ -162,9 +162,10 @@ fn files(base: &Path, is_hidden: bool) -> BTreeMap<String, Vec<String>> {
     found.iter().map(|path| (path.strip_prefix(base).unwrap().display().to_string(), lines(path))).collect()
 }
 
-/// The rows of all finished files, in order.
+/// The rows of all finished files, in order. Titles are no rows.
 pub(super) fn rows(folder: &Path) -> Vec<u32> {
-    let mut rows: Vec<u32> = finished(folder).into_values().flatten().filter_map(|line| line.parse().ok()).collect();
+    let lines = finished(folder).into_values().flatten().filter(|line| line != "title");
+    let mut rows: Vec<u32> = lines.map(|line| line.parse().expect("a line is no row")).collect();
     rows.sort_unstable();
     rows
 }

@@ -57,7 +57,8 @@ fn closes(rolling: RollingPolicy, writes: &[u64]) -> Vec<u64> {
 #[test]
 fn a_file_is_closed_after_a_minute_or_a_minute_without_records() {
     assert_eq!(closes(RollingPolicy::default(), &[0, 30, 59, 61, 200]), [60, 121, 260]);
-    let inactive = RollingPolicy::default().with_rollover_interval(None).with_inactivity_interval(Duration::from_secs(10));
+    let inactive =
+        RollingPolicy::default().with_rollover_interval(None).with_inactivity_interval(Duration::from_secs(10));
     assert_eq!(closes(inactive, &[0, 9, 18, 27, 50]), [37, 60]);
     let never = inactive.with_inactivity_interval(None);
     assert_eq!(closes(never, &[0, 100]), [0; 0]);
@@ -80,8 +81,10 @@ fn the_hour_at_which_a_record_is_written_is_its_bucket() {
         flott_api::Committer::commit(&mut committer, files).await
     });
     committed.unwrap().unwrap();
-    let folders: Vec<(String, Vec<String>)> =
-        finished(&out(&folder)).into_iter().map(|(path, lines)| (path.split_once('/').unwrap().0.to_owned(), lines)).collect();
+    let folders: Vec<(String, Vec<String>)> = finished(&out(&folder))
+        .into_iter()
+        .map(|(path, lines)| (path.split_once('/').unwrap().0.to_owned(), lines))
+        .collect();
     let lines = |rows: [&str; 2]| rows.map(str::to_owned).to_vec();
     assert_eq!(folders, [("2020-01-01--00".into(), lines(["0", "1"])), ("2020-01-01--01".into(), lines(["2", "3"]))]);
 }

@@ -1,7 +1,7 @@
 //! What the machines decide together; each alone is tested where it is.
 
 use super::*;
-use crate::checkpoint::CheckpointConfig;
+use crate::checkpoint::{CheckpointConfig, Collected};
 use crate::job::driver::tests::numbers::{Numbers, Range};
 use crate::job::{CANCELLATION_TIMEOUT, OperatorDescription, VertexDescription};
 use flott_api::RuntimeMode;

@@ -151,18 +151,39 @@ fn state_that_no_one_registers_is_carried_along() {
 
 #[test]
 fn state_that_is_registered_late_is_still_in_every_snapshot() {
+    let ttl = Some(StateTtl::new(std::time::Duration::from_secs(1)));
     let (mut disk, mut state) = (Disk::default(), single::<u64>());
     let value = ValueState::<u64>::register(&mut state, "value", None).unwrap();
     fill(&mut state, &value, 0..100);
     let mut state = restored(&mut state);
     disk.snapshot(&mut state, false);
-    let value = ValueState::<u64>::register(&mut state, "value", None).unwrap();
+    let value = ValueState::<u64>::register(&mut state, "value", ttl).unwrap();
     fill(&mut state, &value, 0..1);
     let snapshot = disk.snapshot(&mut state, false);
     let saved = disk.save(&snapshot);
     let mut state = disk.restore::<u64>(&[saved], groups(128), groups(128).all());
-    ValueState::<u64>::register(&mut state, "value", None).unwrap();
+    ValueState::<u64>::register(&mut state, "value", ttl).unwrap();
     assert_eq!(state.entry_count(), 100);
+}
+
+#[test]
+fn a_full_file_makes_earlier_removals_void() {
+    let (mut disk, mut state) = (Disk::default(), single::<u64>());
+    let value = ValueState::<u64>::register(&mut state, "value", None).unwrap();
+    fill(&mut state, &value, 0..100);
+    disk.snapshot(&mut state, false);
+    state.set_key(&1);
+    value.clear(&mut state).unwrap();
+    value.set(&mut state, 5).unwrap();
+    disk.snapshot(&mut state, true);
+    fill(&mut state, &value, 2..3);
+    let snapshot = disk.snapshot(&mut state, false);
+    let saved = disk.save(&snapshot);
+    assert_eq!(saved.paths.len(), 2);
+    let mut state = disk.restore::<u64>(&[saved], groups(128), groups(128).all());
+    let value = ValueState::<u64>::register(&mut state, "value", None).unwrap();
+    state.set_key(&1);
+    assert_eq!(value.get(&mut state).unwrap(), Some(&5));
 }
 
 #[test]

@@ -52,7 +52,7 @@ fn op() -> impl Strategy<Value = Op> {
         6 => (key(), 0..2u8, 0..40i64).prop_map(|(k, n, t)| Op::RegisterTimer(k, n, t)),
         3 => (key(), 0..2u8, 0..40i64).prop_map(|(k, n, t)| Op::DeleteTimer(k, n, t)),
         1 => (0..40i64).prop_map(Op::Fire),
-        5 => (prop::bool::weighted(0.1), prop_oneof![3 => Just(usize::MAX), 1 => 0..2usize])
+        5 => (prop::bool::weighted(0.3), prop_oneof![3 => Just(usize::MAX), 1 => 0..2usize])
             .prop_map(|(full, writable)| Op::Snapshot { full, writable }),
         1 => Just(Op::Savepoint),
         2 => (prop::sample::select(vec![1, 2, 3, 7]), prop::bool::weighted(0.8))

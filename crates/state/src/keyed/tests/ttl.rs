@@ -257,31 +257,48 @@ fn every_access_cleans_a_few_entries_so_that_all_go_in_time() {
 
 #[test]
 fn clean_up_reaches_lists_and_maps_of_other_keys() {
-    let mut state = single::<u32>();
-    let list = ListState::<u64>::register(&mut state, "list", Some(ttl())).unwrap();
-    let map = MapState::<u32, u64>::register(&mut state, "map", Some(ttl())).unwrap();
-    state.set_key(&1);
-    list.add(&mut state, 1).unwrap();
-    map.put(&mut state, 1, 1).unwrap();
-    at(&mut state, 60);
-    list.add(&mut state, 2).unwrap();
-    map.put(&mut state, 2, 2).unwrap();
-    at(&mut state, 100);
-    state.set_key(&2);
-    for _ in 0..100 {
-        list.get(&mut state).unwrap();
-        map.get(&mut state, &1).unwrap();
+    let (mut disk, mut state) = (Disk::default(), single::<u32>());
+    let open = |state: &mut KeyedState<u32>| {
+        let list = ListState::<u64>::register(state, "list", Some(ttl())).unwrap();
+        (list, MapState::<u32, u64>::register(state, "map", Some(ttl())).unwrap())
+    };
+    let (list, map) = open(&mut state);
+    for (time, n) in [(0, 1), (60, 2)] {
+        at(&mut state, time);
+        // Keys enough that a part of them is listed as changed.
+        for key in 1..1000 {
+            state.set_key(&key);
+            list.add(&mut state, n).unwrap();
+            map.put(&mut state, n as u32, n).unwrap();
+        }
     }
-    at(&mut state, 0);
-    state.set_key(&1);
-    assert_eq!(list.get(&mut state).unwrap(), [2], "the first element is gone for good");
-    assert_eq!(map.entries(&mut state).unwrap(), [(2, 2)]);
-    at(&mut state, 160);
-    state.set_key(&2);
-    for _ in 0..100 {
-        list.get(&mut state).unwrap();
-        map.get(&mut state, &1).unwrap();
+    disk.snapshot(&mut state, false);
+    let clean = |state: &mut KeyedState<u32>, time, accesses| {
+        at(state, time);
+        state.set_key(&1000);
+        for _ in 0..accesses {
+            list.get(state).unwrap();
+            map.get(state, &1).unwrap();
+        }
+    };
+    clean(&mut state, 100, 2);
+    let few = disk.snapshot(&mut state, false);
+    assert!(few.files[1].len() < few.files[0].len() / 20, "what was cleaned is written, and no more");
+    clean(&mut state, 100, 1000);
+    let all = disk.snapshot(&mut state, false);
+    let saved = disk.save(&all);
+    let mut again = disk.restore::<u32>(&[saved], groups(128), groups(128).all());
+    let (list, map) = open(&mut again);
+    for state in [&mut state, &mut again] {
+        // Earlier than the clean-up, so that reading alone would not hide anything.
+        at(state, 0);
+        for key in 1..1000 {
+            state.set_key(&key);
+            assert_eq!(list.get(state).unwrap(), [2], "the first element is gone for good");
+            assert_eq!(map.entries(state).unwrap(), [(2, 2)]);
+        }
     }
+    clean(&mut state, 160, 1000);
     assert_eq!(state.entry_count(), 0);
 }
 
