@@ -11,7 +11,7 @@
 
 #![expect(clippy::print_stdout, clippy::disallowed_methods, reason = "an example makes its input and shows its result")]
 
-use flott::formats::BadRecord;
+use flott::datastream::BadRecord;
 use flott::prelude::*;
 use serde::{Deserialize, Serialize};
 use std::fmt::Write;
@@ -77,7 +77,7 @@ fn main() -> Result<()> {
     // Lines that are no readings go to the one side output, readings that cannot be true to the other. The uid of an
     // operator names its state in checkpoints.
     let (unreadable, implausible) = (OutputTag::<BadRecord>::new("unreadable"), OutputTag::new("implausible"));
-    let lines = env.read_csv::<Reading>(&raw).with_header().side_output_bad_records(&unreadable).uid("raw files");
+    let lines = env.read_csv::<Reading>(&raw).with_header().side_output_bad_records(&unreadable).uid("unreadable lines");
     let readings = lines.process(CheckPlausible { rejected: implausible.clone() }).uid("check plausible");
     readings.write_csv(&clean).uid("clean files");
 

@@ -76,7 +76,7 @@ impl ProcessAllWindowFunction for Summary {
         let (count, minutes) = (sessions.len(), sessions.iter().map(|session| session.minutes).sum::<i64>());
         let bounced = sessions.iter().filter(|session| session.pages.len() == 1).count();
         let hour = clock(cx.window().start);
-        out.collect(format!("hour {hour}: {count} sessions ended after {minutes} minutes in all, {bounced} with one click"));
+        out.collect(format!("hour {hour}: {count} sessions ended after {minutes} min in all, {bounced} with one click"));
         Ok(())
     }
 }
@@ -99,7 +99,7 @@ fn main() -> Result<()> {
 
     let lines = sessions.map(|session| {
         let Session { visitor, start, minutes, pages } = session;
-        format!("{} {visitor}: {minutes} minutes, {}", clock(start), pages.join(" > "))
+        format!("{} {visitor}: {minutes} min, {}", clock(start), pages.join(" > "))
     });
     let mut lines = lines.union([&hours]).execute_and_collect("session analytics")?;
     lines.sort();

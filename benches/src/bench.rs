@@ -37,7 +37,9 @@ impl Bench {
         let mut samples = [const { Vec::new() }; N];
         for _ in 0..self.runs.max(1) {
             for (run, samples) in runs.iter().zip(&mut samples) {
-                samples.push(run.start()?);
+                let sample = run.start()?;
+                eprintln!("{run}: {sample}");
+                samples.push(sample);
             }
         }
         Ok(samples)

@@ -4,6 +4,7 @@
 use crate::bench::{Case, Failure};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use std::fmt;
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -42,6 +43,19 @@ impl Sample {
     /// Millions of records per CPU-second.
     pub(crate) fn mega_per_cpu_second(&self) -> f64 {
         self.events as f64 / self.cpu_s.max(1.0 / TICKS_PER_SECOND) / 1e6
+    }
+}
+
+impl fmt::Display for Sample {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Sample { cpu_s, wall_s, rss_mb, .. } = self;
+        write!(f, "{:.1} M/CPU-s, {cpu_s:.2} s CPU, {wall_s:.2} s, {rss_mb:.0} MiB", self.mega_per_cpu_second())
+    }
+}
+
+impl fmt::Display for Run {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.case, self.engine)
     }
 }
 

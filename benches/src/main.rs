@@ -84,13 +84,10 @@ fn engine_cases(args: &ParameterTool) -> Result<(), Failure> {
     };
     let mut failed = Vec::new();
     for case in cases {
-        match (case.measure)(&bench) {
-            Ok(line) => line.print("engine", case.name),
-            // One case that cannot be measured does not take the others with it.
-            Err(failure) => {
-                eprintln!("{}: {failure}", case.name);
-                failed.push(case.name);
-            }
+        // One case that cannot be measured does not take the others with it.
+        if let Err(failure) = (case.measure)(&bench).and_then(|line| line.print("engine", case.name)) {
+            eprintln!("{}: {failure}", case.name);
+            failed.push(case.name);
         }
     }
     if failed.is_empty() { Ok(()) } else { Err(format!("not measured: {}", failed.join(", ")).into()) }

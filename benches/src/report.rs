@@ -1,13 +1,15 @@
 //! Medians, and the line of JSON that a case prints.
 
+use crate::bench::Failure;
 use crate::child::Sample;
-use serde_json::{Map, Value, json};
+use serde::Serialize;
+use std::collections::BTreeMap;
 
 /// What a case has found.
 pub(crate) struct Line {
     value: f64,
     unit: &'static str,
-    peers: Map<String, Value>,
+    peers: BTreeMap<String, f64>,
     bar: Bar,
 }
 
@@ -21,7 +23,7 @@ pub(crate) enum Bar {
 
 impl Line {
     pub(crate) fn new(value: f64, unit: &'static str, bar: Bar) -> Self {
-        Line { value, unit, peers: Map::new(), bar }
+        Line { value, unit, peers: BTreeMap::new(), bar }
     }
 
     /// Another engine's value, in the same unit.
@@ -41,19 +43,29 @@ impl Line {
     }
 
     /// Prints it.
-    pub(crate) fn print(self, bench: &str, case: &str) {
+    pub(crate) fn print(self, bench: &str, case: &str) -> Result<(), Failure> {
         let (bar, holds) = match self.bar {
             Bar::AtLeast(bar) => (bar, self.value >= bar),
             Bar::AtMost(bar) => (bar, self.value <= bar),
             Bar::Below(bar) => (bar, self.value < bar),
         };
-        let peer = if self.peers.is_empty() { Value::Null } else { Value::Object(self.peers) };
-        let line = json!({
-            "bench": bench, "case": case, "value": rounded(self.value), "unit": self.unit, "peer": peer,
-            "bar": rounded(bar), "holds": holds,
-        });
-        println!("{line}");
+        let peer = (!self.peers.is_empty()).then_some(self.peers);
+        let json = Json { bench, case, value: rounded(self.value), unit: self.unit, peer, bar: rounded(bar), holds };
+        println!("{}", serde_json::to_string(&json)?);
+        Ok(())
     }
+}
+
+/// The line, in the order in which it is read.
+#[derive(Serialize)]
+struct Json<'a> {
+    bench: &'a str,
+    case: &'a str,
+    value: f64,
+    unit: &'a str,
+    peer: Option<BTreeMap<String, f64>>,
+    bar: f64,
+    holds: bool,
 }
 
 /// The middle one; of an even number the mean of the two in the middle.
@@ -72,12 +84,12 @@ pub(crate) fn throughput(samples: &[Sample]) -> f64 {
 }
 
 /// Three digits that mean something.
-fn rounded(value: f64) -> Value {
+fn rounded(value: f64) -> f64 {
     if value == 0.0 || !value.is_finite() {
-        return json!(value);
+        return value;
     }
-    let factor = 10f64.powi(2 - value.abs().log10().floor() as i32);
-    json!((value * factor).round() / factor)
+    // By way of text, because a factor such as 0.1 is not exact.
+    format!("{value:.2e}").parse().unwrap_or(value)
 }
 
 #[cfg(test)]
@@ -93,6 +105,6 @@ mod tests {
 
     #[test]
     fn three_digits_stay() {
-        assert_eq!([123.456, 0.012345, 99.96, 0.0].map(|v| rounded(v).to_string()), ["123.0", "0.0123", "100.0", "0.0"]);
+        assert_eq!([123.456, 0.012345, 99.96, -1.2345, 0.0].map(rounded), [123.0, 0.0123, 100.0, -1.23, 0.0]);
     }
 }

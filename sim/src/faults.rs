@@ -97,9 +97,9 @@ impl Default for Pace {
 }
 
 impl Pace {
-    /// A pace at which a thousand rows take about a second of virtual time.
+    /// A pace at which a hundred rows take about 200 ms of virtual time.
     pub fn steady() -> Self {
-        Pace { rows_max: 20, pause_max: Duration::from_millis(20), stalls: 0.0 }
+        Pace { rows_max: 10, pause_max: Duration::from_millis(20), stalls: 0.0 }
     }
 }
 
@@ -187,6 +187,6 @@ impl Mishap {
 
 impl Pace {
     fn draw(random: &mut Rng) -> Self {
-        Pace { rows_max: random.usize(1..40), pause_max: up_to_ms(random, 30), stalls: chance(random, 0.1) }
+        Pace { rows_max: random.usize(1..20), pause_max: up_to_ms(random, 60), stalls: chance(random, 0.1) }
     }
 }

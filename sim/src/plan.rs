@@ -46,9 +46,9 @@ pub enum Until {
 }
 
 impl Life {
-    /// A life in which nothing goes wrong, with a checkpoint every 100 ms.
+    /// A life in which nothing goes wrong, with a checkpoint every 30 ms.
     pub fn quiet(parallelism: u32, until: Until) -> Self {
-        let options = vec![("execution.checkpointing.interval", "100 ms".to_owned())];
+        let options = vec![("execution.checkpointing.interval", "30 ms".to_owned())];
         Life { parallelism, options, faults: Faults::quiet(), until }
     }
 
@@ -76,7 +76,7 @@ impl Plan {
     /// Killed at a moment drawn from the seed, after at least one checkpoint, then restored at another parallelism.
     pub fn killed(seed: u64, before: u32, after: u32) -> Self {
         let mut random = Rng::with_seed(seed);
-        let crash = Until::Checkpoints(random.u64(1..4), Duration::from_millis(random.u64(..150)));
+        let crash = Until::Checkpoints(random.u64(1..4), Duration::from_millis(random.u64(..60)));
         let lives = vec![Life::quiet(before, crash), Life::quiet(after, Until::End)];
         Plan { seed, data_seed: seed, lives }
     }
@@ -103,8 +103,8 @@ impl Plan {
 impl Life {
     fn draw(random: &mut Rng) -> Self {
         let until = match random.u8(..4) {
-            0 => Until::Time(Duration::from_millis(random.u64(1..3000))),
-            _ => Until::Checkpoints(random.u64(..5), Duration::from_millis(random.u64(..300))),
+            0 => Until::Time(Duration::from_millis(random.u64(1..1500))),
+            _ => Until::Checkpoints(random.u64(..4), Duration::from_millis(random.u64(..200))),
         };
         Life {
             parallelism: PARALLELISMS[random.usize(..PARALLELISMS.len())],
@@ -118,8 +118,8 @@ impl Life {
 fn draw_options(random: &mut Rng) -> Vec<(&'static str, String)> {
     let mut options = Vec::new();
     let mut set = |key, value: String| options.push((key, value));
-    set("execution.checkpointing.interval", format!("{} ms", random.u64(20..300)));
-    set("execution.checkpointing.timeout", format!("{} ms", random.u64(300..5000)));
+    set("execution.checkpointing.interval", format!("{} ms", random.u64(5..120)));
+    set("execution.checkpointing.timeout", format!("{} ms", random.u64(100..3000)));
     set("execution.checkpointing.min-pause", format!("{} ms", if random.bool() { 0 } else { random.u64(..100) }));
     set("execution.checkpointing.tolerable-failed-checkpoints", random.u32(..8).to_string());
     set("execution.checkpointing.num-retained", random.u32(1..4).to_string());

@@ -1,7 +1,7 @@
 //! The checkpoint storage: a disk that outlives processes, behind a connection that does not keep its promises.
 //!
-//! A write takes effect whole or not at all, except when a crash comes upon it: then it may be whole, absent or cut off,
-//! as on a local disk that loses power.
+//! A write takes effect whole or not at all, except when a crash comes upon it: then a new object may be whole, absent or
+//! cut off, as on a local disk that loses power. One that is there already is replaced whole or not at all.
 
 use crate::faults::StoreFaults;
 use crate::trace::Trace;
@@ -14,7 +14,8 @@ use futures_util::{FutureExt, TryStreamExt};
 use object_store::memory::InMemory;
 use object_store::path::Path;
 use object_store::{
-    CopyOptions, Error, GetOptions, GetResult, ListResult, MultipartUpload, ObjectMeta, ObjectStore, PutMultipartOptions,
+    CopyOptions, Error, GetOptions, GetResult, ListResult, MultipartUpload, ObjectMeta, ObjectStore, ObjectStoreExt,
+    PutMultipartOptions,
     PutOptions, PutPayload, PutResult, Result,
 };
 use std::fmt;
@@ -141,6 +142,7 @@ struct Flight {
     options: PutOptions,
     cut: Cut,
     has_landed: bool,
+    trace: Trace,
 }
 
 impl Flight {
@@ -159,13 +161,16 @@ impl Drop for Flight {
         if self.has_landed || !self.disk.is_crashing.load(Ordering::Relaxed) {
             return;
         }
+        // Memory answers at once.
+        let is_there = self.disk.objects.head(&self.path).now_or_never().is_some_and(|found| found.is_ok());
         let len = match self.cut {
             Cut::Absent => return,
-            Cut::Whole => self.bytes.len(),
-            Cut::Torn(thousandths) => self.bytes.len() * thousandths / 1000,
+            Cut::Torn(thousandths) if !is_there => self.bytes.len() * thousandths / 1000,
+            Cut::Torn(_) | Cut::Whole => self.bytes.len(),
         };
         let bytes = self.bytes.slice(..len);
-        // Memory answers at once. Whether it refuses makes no difference to a process that is dead.
+        self.trace.note(Duration::ZERO, format_args!("crash in put {}: {:?}", self.path, self.cut));
+        // Whether it refuses makes no difference to a process that is dead.
         let _ = self.disk.objects.put_opts(&self.path, bytes.into(), self.options.clone()).now_or_never();
     }
 }
@@ -182,8 +187,8 @@ impl ObjectStore for SimStore {
         let (fails, is_lost) = (self.happens(self.faults.put_fails), self.happens(self.faults.answer_lost));
         let bytes = Bytes::from(payload);
         let len = bytes.len();
-        let flight =
-            Flight { disk: self.disk.clone(), path: location.clone(), bytes, options, cut, has_landed: false };
+        let (disk, path, trace) = (self.disk.clone(), location.clone(), self.trace.clone());
+        let flight = Flight { disk, path, bytes, options, cut, has_landed: false, trace };
         self.env.sleep(before).await;
         if fails {
             flight.give_up();
@@ -258,7 +263,6 @@ impl ObjectStore for SimStore {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use object_store::ObjectStoreExt;
 
     fn put(seed: u64, faults: StoreFaults) -> (bool, Vec<String>) {
         let disk = Disk::new();

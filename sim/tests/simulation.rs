@@ -58,7 +58,7 @@ fn faults_happen() {
     assert!(sum(|o| o.crashes() as u64) > 20);
     assert!(sum(|o| o.restores) > 20);
     assert!(sum(|o| o.restarts) > 20);
-    assert!(sum(|o| o.aborted) > 20);
+    assert!(sum(|o| o.aborted) > 10);
     assert!(sum(|o| o.ends.iter().filter(|end| matches!(end, End::Failed(_))).count() as u64) > 0);
 }
 
@@ -82,16 +82,13 @@ fn a_lost_record_is_noticed() {
 /// A sink without two phases writes again what it has written before a crash.
 fn build_impatient(world: &World, env: &StreamExecutionEnvironment) {
     let ledger = world.clone();
-    counts(world, env).for_each(move |row| {
-        ledger.commit_at_once("counts", &row);
-        Ok::<(), Error>(())
-    });
+    counts(world, env).for_each(move |row| ledger.commit_at_once("counts", &row));
 }
 
 #[test]
 fn a_doubled_record_is_noticed() {
     let job = Job::new("impatient", build_impatient, expected);
-    assert!(run(&job, &Plan::straight(1, 1)).is_ok());
+    run(&job, &Plan::straight(1, 1)).unwrap();
     let noticed = (0..10).filter(|seed| {
         let failure = run(&job, &Plan::killed(*seed, 2, 2)).err();
         failure.is_some_and(|failure| failure.to_string().contains("too often"))

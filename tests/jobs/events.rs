@@ -1,7 +1,6 @@
 //! What most jobs read: events in a few partitions, out of order within a bound.
 
 use flott::api::{Source, WatermarkStrategy};
-use flott::core::EventTime;
 use flott::datastream::{DataStream, StreamExecutionEnvironment};
 use flott_sim::World;
 use serde::{Deserialize, Serialize};

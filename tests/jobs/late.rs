@@ -2,7 +2,7 @@
 //!
 //! What is late depends on the watermark alone, which is part of the input here: marks that stand in the one partition, at
 //! the head of each chunk, so that a restored source says again how far event time had come. (Watermarks are not part of
-//! checkpoints.)
+//! checkpoints.) All is one subtask up to the windows, so that no other channel holds event time back for a while.
 
 use crate::jobs::events;
 use flott::api::{WatermarkGenerator, WatermarkStrategy};
@@ -68,12 +68,13 @@ fn build(world: &World, env: &StreamExecutionEnvironment) {
     let late = OutputTag::new("late");
     let source = world.replay_timed(vec![input(world)], Row::time).in_chunks_of(CHUNK_ROWS);
     let rows = env.from_source(source, WatermarkStrategy::for_generator(|| Marks), "marked").uid("marked");
-    let windows = events::stepping(world, &rows)
-        .filter(|row| matches!(row, Row::Record(..)))
-        .map(|row| match row {
-            Row::Mark(time) => (u32::MAX, 0, time),
-            Row::Record(key, n, time) => (key, n, time),
-        })
+    let records = events::stepping(world, &rows.set_parallelism(1)).set_parallelism(1).flat_map(|row, out| {
+        if let Row::Record(key, n, time) = row {
+            out.collect((key, n, time));
+        }
+    });
+    let windows = records
+        .set_parallelism(1)
         .key_by(|row| row.0)
         .window(TumblingEventTimeWindows::of(Duration::from_millis(SIZE_MS as u64)))
         .allowed_lateness(Duration::from_millis(LATENESS_MS as u64))

@@ -9,7 +9,7 @@ use crate::report::{Bar, Line, throughput};
 pub(crate) const CASE: Case =
     Case { name: "mapfilter", about: "map, filter, map on u64 in one slot; at least 100 M", measure, child };
 
-const RECORDS: u64 = 400_000_000;
+const RECORDS: u64 = 2_000_000_000;
 const BAR: f64 = 100.0;
 
 fn measure(bench: &Bench) -> Result<Line, Failure> {

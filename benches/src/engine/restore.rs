@@ -31,9 +31,14 @@ fn measure(bench: &Bench) -> Result<Line, Failure> {
     let mut seconds = Vec::new();
     for _ in 0..bench.runs.max(1) {
         let mut restored = run("restore").spawn()?;
-        restored.line(|line| line.starts_with(FIRST_OUTPUT))?;
-        seconds.push(restored.elapsed().as_secs_f64());
-        eprintln!("restore: first output after {:.2} s, {:.0} MiB", restored.elapsed().as_secs_f64(), restored.rss_mib()?);
+        let line = restored.line(|line| line.starts_with(FIRST_OUTPUT))?;
+        let elapsed = restored.elapsed().as_secs_f64();
+        let count: u64 = line.trim_start_matches(FIRST_OUTPUT).trim().parse()?;
+        if count < 2 {
+            return Err("the first key has been counted once: nothing was restored".into());
+        }
+        eprintln!("restore: first output after {elapsed:.2} s, {:.0} MiB", restored.rss_mib()?);
+        seconds.push(elapsed);
     }
     Ok(Line::new(median(seconds), "s", Bar::Below(BAR_SECONDS)))
 }
@@ -44,13 +49,13 @@ fn child(run: &Run) -> Result<Sample, Failure> {
     env.configure("execution.checkpointing.dir", run.text("folder")?);
     if run.engine == "restore" {
         env.configure("execution.state-recovery.path", "latest");
-        build(&env, keys, || println!("{FIRST_OUTPUT}"));
+        build(&env, keys, |count| println!("{FIRST_OUTPUT} {count}"));
         // The parent has seen enough as soon as there is output, and kills this process.
         env.execute("restore")?;
         return Ok(Sample::default());
     }
     env.enable_checkpointing(CHECKPOINT_INTERVAL);
-    build(&env, keys, || ());
+    build(&env, keys, |_| ());
     let job = env.execute_async("restore")?;
     let checkpoints = || job.latest_checkpoint().map_or(0, |(number, _)| number);
     let wait = |until: &dyn Fn() -> bool| -> Result<(), Failure> {
@@ -70,8 +75,8 @@ fn child(run: &Run) -> Result<Sample, Failure> {
     Ok(Sample::default())
 }
 
-/// Counts keys without end, and calls `first` at the first count that goes out.
-fn build(env: &StreamExecutionEnvironment, keys: u64, first: impl Fn() + Send + Sync + 'static) {
+/// Counts keys without end, and calls `first` with the first count that goes out.
+fn build(env: &StreamExecutionEnvironment, keys: u64, first: impl Fn(u64) + Send + Sync + 'static) {
     let once = Once::new();
     env.datagen(move |n| if n < keys { n } else { key(n, keys) }, DataGenOptions::new())
         .uid("numbers")
@@ -83,9 +88,6 @@ fn build(env: &StreamExecutionEnvironment, keys: u64, first: impl Fn() + Send + 
         })
         .uid("count")
         .name("count")
-        .for_each(move |_| {
-            once.call_once(&first);
-            Result::Ok(())
-        })
+        .for_each(move |(_, count)| once.call_once(|| first(count)))
         .uid("sink");
 }

@@ -6,6 +6,7 @@
 
 pub mod context;
 pub mod control;
+pub mod format;
 pub mod function;
 pub mod key_selector;
 pub mod metrics;

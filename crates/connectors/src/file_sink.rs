@@ -33,9 +33,9 @@ pub use writer::FileWriter;
 
 use disk::Disk;
 use flott_api::Sink;
+use flott_api::format::EncodingFormat;
 use flott_api::sink::SinkContext;
 use flott_core::{Data, Error, Result};
-use flott_formats::format::EncodingFormat;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 

@@ -25,10 +25,10 @@ pub use reader::FileReader;
 pub use row_mode::{AllRows, GoodRows, RowMode};
 pub use split::FileSplit;
 
+use flott_api::format::{DecodingFormat, OnError};
 use flott_api::source::{EnumeratorContext, ReaderContext};
 use flott_api::{Boundedness, Source};
 use flott_core::{Data, Error, Result};
-use flott_formats::format::{DecodingFormat, OnError};
 use listing::Listing;
 use std::marker::PhantomData;
 use std::path::Path;

@@ -1,7 +1,7 @@
 //! For tests: the plainest format there is. Lines, of which those that start with `!` are bad.
 
+use flott_api::format::{Decoded, Decoder, DecodingFormat, Encoder, EncodingFormat, Malformed};
 use flott_core::Result;
-use flott_formats::format::{Decoded, Decoder, DecodingFormat, Encoder, EncodingFormat, Malformed};
 use std::fmt::Display;
 use std::marker::PhantomData;
 

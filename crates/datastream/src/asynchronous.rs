@@ -51,7 +51,8 @@ impl<T: Data> DataStream<T> {
     /// # fn main() -> Result<()> {
     /// # let env = StreamExecutionEnvironment::get_execution_environment()?;
     /// let double = async_function(|n: i64| async move { Ok(vec![n * 2]) });
-    /// let mut doubled = env.from_sequence(1, 3).unordered_wait(double, Duration::from_secs(5)).execute_and_collect("double")?;
+    /// let doubled = env.from_sequence(1, 3).unordered_wait(double, Duration::from_secs(5));
+    /// let mut doubled = doubled.execute_and_collect("double")?;
     /// doubled.sort();
     /// assert_eq!(doubled, [2, 4, 6]);
     /// # Ok(())

@@ -3,9 +3,9 @@
 //! Calls of the API never fail and never panic. A mistake is noted here with the node that it is about, and all of
 //! them together are the one error of `execute`.
 
+use flott_api::Partitioning;
 use flott_core::{Configuration, Error};
 use flott_graph::{NodeId, NodeKind, StreamEdge, StreamGraph, StreamNode};
-use flott_api::Partitioning;
 use std::sync::Arc;
 
 /// One way out of a node: what a stream is, seen from the graph.
@@ -94,9 +94,8 @@ impl Draft {
     /// they read from. With it the number that each node has in the whole graph.
     pub(crate) fn pending(&self) -> (StreamGraph, Vec<NodeId>) {
         let nodes = &self.graph.nodes;
-        let mut wanted: Vec<bool> = (0..nodes.len())
-            .map(|n| n >= self.executed && !matches!(nodes[n].kind, NodeKind::Source(_)))
-            .collect();
+        let mut wanted: Vec<bool> =
+            (0..nodes.len()).map(|n| n >= self.executed && !matches!(nodes[n].kind, NodeKind::Source(_))).collect();
         // Every edge leads from a lower number to a higher one.
         for n in (0..nodes.len()).rev().filter(|n| *n < nodes.len()) {
             if wanted[n] {
@@ -119,12 +118,11 @@ impl Draft {
 
     /// The noted mistakes as one error.
     pub(crate) fn check(&self) -> Result<(), Error> {
-        let mut lines = self.mistakes.iter().map(|mistake| {
-            match mistake.node.and_then(|id| self.graph.nodes.get(id.0)) {
+        let mut lines =
+            self.mistakes.iter().map(|mistake| match mistake.node.and_then(|id| self.graph.nodes.get(id.0)) {
                 Some(node) => format!("operator `{}`: {}", node.name, mistake.what),
                 None => mistake.what.clone(),
-            }
-        });
+            });
         match (lines.next(), lines.next()) {
             (None, _) => Ok(()),
             (Some(one), None) => Err(Error::invalid(one)),

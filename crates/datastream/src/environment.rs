@@ -5,7 +5,9 @@ use crate::draft::{Draft, Outlet};
 use crate::execution::{self, RuntimeExecutionMode};
 use crate::executor::{JobExecutor, JobSubmission};
 use crate::stream::DataStream;
-use flott_core::config::{CHECKPOINTING_INTERVAL, MAX_PARALLELISM, OPERATOR_CHAINING, PARALLELISM_DEFAULT, RUNTIME_MODE};
+use flott_core::config::{
+    CHECKPOINTING_INTERVAL, MAX_PARALLELISM, OPERATOR_CHAINING, PARALLELISM_DEFAULT, RUNTIME_MODE,
+};
 use flott_core::{Configuration, Data, Result};
 use flott_graph::{NodeId, NodeKind, StreamNode};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

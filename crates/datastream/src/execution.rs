@@ -3,7 +3,9 @@
 use crate::draft::Draft;
 use crate::executor::JobSubmission;
 use flott_api::{Boundedness, RuntimeMode};
-use flott_core::config::{CHECKPOINTING_INTERVAL, MAX_PARALLELISM, OPERATOR_CHAINING, PARALLELISM_DEFAULT, PIPELINE_NAME, RUNTIME_MODE};
+use flott_core::config::{
+    CHECKPOINTING_INTERVAL, MAX_PARALLELISM, OPERATOR_CHAINING, PARALLELISM_DEFAULT, PIPELINE_NAME, RUNTIME_MODE,
+};
 use flott_core::{Configuration, Error, Result};
 use flott_graph::{JobGraph, JobSettings, NodeKind, StreamGraph};
 use std::fmt::Write;
@@ -33,7 +35,10 @@ impl RuntimeExecutionMode {
     fn parse(text: &str) -> Result<Self> {
         let all = [RuntimeExecutionMode::Streaming, RuntimeExecutionMode::Batch, RuntimeExecutionMode::Automatic];
         all.into_iter().find(|mode| text.trim().eq_ignore_ascii_case(mode.as_str())).ok_or_else(|| {
-            Error::invalid(format!("option `{}` cannot be `{text}`: write STREAMING, BATCH or AUTOMATIC", RUNTIME_MODE.key))
+            Error::invalid(format!(
+                "option `{}` cannot be `{text}`: write STREAMING, BATCH or AUTOMATIC",
+                RUNTIME_MODE.key
+            ))
         })
     }
 }

@@ -4,14 +4,15 @@
 
 use crate::environment::StreamExecutionEnvironment;
 use crate::stream::DataStream;
+use flott_api::format::DecodingFormat;
+use flott_api::format::{BadRecord, OnError};
 use flott_api::function::{Collector, OutputTag, ProcessContext, ProcessFunction};
 use flott_api::source::SourceAdapter;
 use flott_api::watermark::TimestampAssigner;
 use flott_api::{WatermarkGenerator, WatermarkStrategy};
 use flott_connectors::FileSource;
 use flott_core::{Data, EventTime, Result, Watermark};
-use flott_formats::format::DecodingFormat;
-use flott_formats::{BadRecord, CsvFormat, JsonFormat, LineFormat, OnError};
+use flott_formats::{CsvFormat, JsonFormat, LineFormat};
 use flott_graph::{NodeId, NodeKind};
 use std::ops::Deref;
 use std::path::{Path, PathBuf};
@@ -367,7 +368,8 @@ impl<T: Data> FileStream<T, CsvFormat<T>> {
 
 impl<T: Data, F: DecodingFormat<Item = T> + Clone> Reading<T, F> {
     fn file_source(&self) -> FileSource<T> {
-        let source = FileSource::new(&self.path, self.format.clone()).recursive(self.is_recursive).on_error(self.on_error);
+        let source =
+            FileSource::new(&self.path, self.format.clone()).recursive(self.is_recursive).on_error(self.on_error);
         match self.interval {
             Some(interval) => source.monitor_continuously(interval),
             None => source,

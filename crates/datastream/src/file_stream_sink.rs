@@ -4,11 +4,11 @@
 
 use crate::sinks::DataStreamSink;
 use crate::stream::DataStream;
+use flott_api::format::EncodingFormat;
 use flott_api::sink::SinkAdapter;
 use flott_connectors::FileSink;
 use flott_connectors::file_sink::{BasePathBucketAssigner, BucketAssigner, BucketContext, RollingPolicy};
 use flott_core::{Data, Result};
-use flott_formats::format::EncodingFormat;
 use flott_formats::{CsvFormat, JsonFormat, LineFormat};
 use flott_graph::NodeKind;
 use std::fmt::Display;
@@ -156,27 +156,95 @@ impl<T: Data, F: EncodingFormat<Item = T> + Clone> FileStreamSink<T, F> {
     }
 
     /// Parts records by subfolder: `bucket(&record, cx)` is its path, and `cx` knows the times.
+    ///
+    /// ```
+    /// # use flott::prelude::*;
+    /// # fn main() -> Result<()> {
+    /// # let env = StreamExecutionEnvironment::get_execution_environment()?;
+    /// # let folder = std::env::temp_dir().join(format!("flott-doc-bucket-{}", std::process::id()));
+    /// env.from_sequence(1, 2).write_text(&folder).bucket_by(|n, _| format!("number={n}"));
+    /// env.execute("write")?;
+    /// assert!(folder.join("number=2").is_dir());
+    /// # std::fs::remove_dir_all(&folder).unwrap();
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn bucket_by(self, bucket: impl Fn(&T, &BucketContext) -> String + Send + Sync + 'static) -> Self {
         let assign = move |row: &T, cx: &BucketContext, path: &mut String| path.push_str(&bucket(row, cx));
         self.with_bucket_assigner(assign)
     }
 
     /// Parts records by subfolder as the assigner says, such as a `DateTimeBucketAssigner`.
+    ///
+    /// ```
+    /// # use flott::prelude::*;
+    /// # fn main() -> Result<()> {
+    /// # let env = StreamExecutionEnvironment::get_execution_environment()?;
+    /// # let folder = std::env::temp_dir().join(format!("flott-doc-assigner-{}", std::process::id()));
+    /// env.from_sequence(1, 2).write_text(&folder).with_bucket_assigner(DateTimeBucketAssigner::default());
+    /// env.execute("write")?;
+    /// assert_eq!(std::fs::read_dir(&folder).unwrap().count(), 1);
+    /// # std::fs::remove_dir_all(&folder).unwrap();
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn with_bucket_assigner(self, assigner: impl BucketAssigner<T>) -> Self {
         self.with(|writing| writing.assigner = Arc::new(assigner))
     }
 
     /// When a file is closed and the next one begun: by size, by time open, by time without a record.
+    ///
+    /// ```
+    /// # use flott::prelude::*;
+    /// # fn main() -> Result<()> {
+    /// # let env = StreamExecutionEnvironment::get_execution_environment()?;
+    /// # let folder = std::env::temp_dir().join(format!("flott-doc-rolling-{}", std::process::id()));
+    /// let small = RollingPolicy::default().with_part_bytes(2);
+    /// env.from_sequence(1, 3).write_text(&folder).with_rolling_policy(small);
+    /// env.execute("write")?;
+    /// assert_eq!(std::fs::read_dir(&folder).unwrap().count(), 3);
+    /// # std::fs::remove_dir_all(&folder).unwrap();
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn with_rolling_policy(self, rolling: RollingPolicy) -> Self {
         self.with(|writing| writing.rolling = rolling)
     }
 
     /// How names of files start; `part` unless told otherwise.
+    ///
+    /// ```
+    /// # use flott::prelude::*;
+    /// # fn main() -> Result<()> {
+    /// # let env = StreamExecutionEnvironment::get_execution_environment()?;
+    /// # let folder = std::env::temp_dir().join(format!("flott-doc-prefix-{}", std::process::id()));
+    /// env.from_sequence(1, 3).write_text(&folder).with_part_prefix("numbers");
+    /// env.execute("write")?;
+    /// let file = std::fs::read_dir(&folder).unwrap().next().unwrap().unwrap();
+    /// assert!(file.file_name().to_str().unwrap().starts_with("numbers"));
+    /// # std::fs::remove_dir_all(&folder).unwrap();
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn with_part_prefix(self, prefix: &str) -> Self {
         self.with(|writing| writing.prefix = prefix.to_owned())
     }
 
     /// How names of files end; `.txt`, `.csv` or `.json` unless told otherwise.
+    ///
+    /// ```
+    /// # use flott::prelude::*;
+    /// # fn main() -> Result<()> {
+    /// # let env = StreamExecutionEnvironment::get_execution_environment()?;
+    /// # let folder = std::env::temp_dir().join(format!("flott-doc-suffix-{}", std::process::id()));
+    /// env.from_sequence(1, 3).write_text(&folder).with_part_suffix(".log");
+    /// env.execute("write")?;
+    /// let file = std::fs::read_dir(&folder).unwrap().next().unwrap().unwrap();
+    /// assert!(file.file_name().to_str().unwrap().ends_with(".log"));
+    /// # std::fs::remove_dir_all(&folder).unwrap();
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn with_part_suffix(self, suffix: &str) -> Self {
         self.with(|writing| writing.suffix = suffix.to_owned())
     }
@@ -191,16 +259,61 @@ impl<T: Data, F: EncodingFormat<Item = T> + Clone> FileStreamSink<T, F> {
 
 impl<T: Data> FileStreamSink<T, CsvFormat<T>> {
     /// Starts each file with the names of the fields.
+    ///
+    /// ```
+    /// # use flott::prelude::*;
+    /// # fn main() -> Result<()> {
+    /// # let env = StreamExecutionEnvironment::get_execution_environment()?;
+    /// # let folder = std::env::temp_dir().join(format!("flott-doc-names-{}", std::process::id()));
+    /// #[derive(Clone, serde::Serialize, serde::Deserialize)]
+    /// struct Reading {
+    ///     sensor: u32,
+    /// }
+    ///
+    /// env.from_elements([Reading { sensor: 7 }]).write_csv(&folder).with_header();
+    /// env.execute("write")?;
+    /// assert_eq!(env.read_text(&folder).execute_and_collect("read")?, ["sensor", "7"]);
+    /// # std::fs::remove_dir_all(&folder).unwrap();
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn with_header(self) -> Self {
         self.with_format(CsvFormat::with_header)
     }
 
     /// Divides fields by `delimiter` instead of a comma.
+    ///
+    /// ```
+    /// # use flott::prelude::*;
+    /// # fn main() -> Result<()> {
+    /// # let env = StreamExecutionEnvironment::get_execution_environment()?;
+    /// # let folder = std::env::temp_dir().join(format!("flott-doc-semicolon-{}", std::process::id()));
+    /// env.from_elements([(1, 2)]).write_csv(&folder).with_delimiter(b';');
+    /// env.execute("write")?;
+    /// assert_eq!(env.read_text(&folder).execute_and_collect("read")?, ["1;2"]);
+    /// # std::fs::remove_dir_all(&folder).unwrap();
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn with_delimiter(self, delimiter: u8) -> Self {
         self.with_format(|format| format.with_delimiter(delimiter))
     }
 
     /// Any other setting of the format.
+    ///
+    /// ```
+    /// # use flott::prelude::*;
+    /// # fn main() -> Result<()> {
+    /// # let env = StreamExecutionEnvironment::get_execution_environment()?;
+    /// # let folder = std::env::temp_dir().join(format!("flott-doc-quote-{}", std::process::id()));
+    /// let quoted = ("a, b".to_owned(), 1);
+    /// env.from_elements([quoted]).write_csv(&folder).with_format(|csv| csv.with_quote(b'\''));
+    /// env.execute("write")?;
+    /// assert_eq!(env.read_text(&folder).execute_and_collect("read")?, ["'a, b',1"]);
+    /// # std::fs::remove_dir_all(&folder).unwrap();
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn with_format(self, change: impl FnOnce(CsvFormat<T>) -> CsvFormat<T>) -> Self {
         self.with(|writing| writing.format = change(writing.format.clone()))
     }

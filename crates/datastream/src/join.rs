@@ -118,7 +118,10 @@ pub struct JoinEqualTo<A, B, K, M = Pairs> {
 impl<A: Data, B: Data, K: Key, M> JoinEqualTo<A, B, K, M> {
     /// The windows in which records meet. The assigner sees records of either side. An example is at
     /// [`DataStream::join`].
-    pub fn window<W: WindowAssigner<Tagged<A, B>>>(self, assigner: W) -> WindowedJoin<A, B, K, W, W::DefaultTrigger, M> {
+    pub fn window<W: WindowAssigner<Tagged<A, B>>>(
+        self,
+        assigner: W,
+    ) -> WindowedJoin<A, B, K, W, W::DefaultTrigger, M> {
         WindowedJoin {
             windowed: JoinWindowed::new(self.first.selector(), self.second.selector(), assigner),
             first: (*self.first).clone(),
@@ -204,6 +207,26 @@ where
 
     /// Keeps windows for so long after their end, to let late records in. Each of those fires its window again. As
     /// [`WindowedStream::allowed_lateness`](crate::WindowedStream::allowed_lateness).
+    ///
+    /// ```
+    /// # use flott::prelude::*;
+    /// # use std::time::Duration;
+    /// # fn main() -> Result<()> {
+    /// # let env = StreamExecutionEnvironment::get_execution_environment()?;
+    /// # let by_time = || WatermarkStrategy::for_monotonous_timestamps().with_timestamp_assigner(|n: &i64, _| EventTime(*n));
+    /// # let a = env.from_elements([1i64]).assign_timestamps_and_watermarks(by_time());
+    /// # let b = env.from_elements([2i64]).assign_timestamps_and_watermarks(by_time());
+    /// let pairs = a
+    ///     .join(&b)
+    ///     .where_(|_| ())
+    ///     .equal_to(|_| ())
+    ///     .window(TumblingEventTimeWindows::of(Duration::from_millis(10)))
+    ///     .allowed_lateness(Duration::from_secs(60))
+    ///     .apply(|one, two| (*one, *two));
+    /// assert_eq!(pairs.execute_and_collect("pairs")?, [(1, 2)]);
+    /// # Ok(())
+    /// # }
+    /// ```
     #[must_use]
     pub fn allowed_lateness(mut self, lateness: Duration) -> Self {
         self.windowed = self.windowed.allowed_lateness(lateness);
@@ -212,13 +235,38 @@ where
 
     /// Gives records that are too late to a side output, tagged with their side. As
     /// [`WindowedStream::side_output_late_data`](crate::WindowedStream::side_output_late_data).
+    ///
+    /// ```
+    /// # use flott::prelude::*;
+    /// # use std::time::Duration;
+    /// # fn main() -> Result<()> {
+    /// # let env = StreamExecutionEnvironment::get_execution_environment()?;
+    /// # let by_time = || WatermarkStrategy::for_monotonous_timestamps().with_timestamp_assigner(|n: &i64, _| EventTime(*n));
+    /// # let a = env.from_elements([1i64]).assign_timestamps_and_watermarks(by_time());
+    /// # let b = env.from_elements([2i64]).assign_timestamps_and_watermarks(by_time());
+    /// let late: OutputTag<Tagged<i64, i64>> = OutputTag::new("late");
+    /// let pairs = a
+    ///     .join(&b)
+    ///     .where_(|_| ())
+    ///     .equal_to(|_| ())
+    ///     .window(TumblingEventTimeWindows::of(Duration::from_millis(10)))
+    ///     .side_output_late_data(&late)
+    ///     .apply(|one, two| (*one, *two));
+    /// assert!(pairs.get_side_output(&late).execute_and_collect("none is late")?.is_empty());
+    /// # Ok(())
+    /// # }
+    /// ```
     #[must_use]
     pub fn side_output_late_data(mut self, tag: &OutputTag<Tagged<A, B>>) -> Self {
         self.windowed = self.windowed.side_output_late_data(tag);
         self
     }
 
-    fn build<U: Data>(self, name: &str, build: impl FnOnce(E, JoinWindowed<K, A, B, W, Tr>) -> Factory) -> DataStream<U> {
+    fn build<U: Data>(
+        self,
+        name: &str,
+        build: impl FnOnce(E, JoinWindowed<K, A, B, W, Tr>) -> Factory,
+    ) -> DataStream<U> {
         let WindowedJoin { first, second, windowed, evictor, .. } = self;
         let factory = build(evictor, windowed);
         first.checked_operator(name, factory, &[first.outlets(), first.outlets_of(&second, "join")])

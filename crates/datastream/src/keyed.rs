@@ -151,7 +151,10 @@ impl<T: Data, K: Key> KeyedStream<T, K> {
     /// # Ok(())
     /// # }
     /// ```
-    pub fn min_by<N: PartialOrd + 'static>(&self, field: impl Fn(&T) -> N + Clone + Send + Sync + 'static) -> DataStream<T> {
+    pub fn min_by<N: PartialOrd + 'static>(
+        &self,
+        field: impl Fn(&T) -> N + Clone + Send + Sync + 'static,
+    ) -> DataStream<T> {
         self.rolling("Keyed Aggregation", min_by(field))
     }
 
@@ -167,7 +170,10 @@ impl<T: Data, K: Key> KeyedStream<T, K> {
     /// # Ok(())
     /// # }
     /// ```
-    pub fn max_by<N: PartialOrd + 'static>(&self, field: impl Fn(&T) -> N + Clone + Send + Sync + 'static) -> DataStream<T> {
+    pub fn max_by<N: PartialOrd + 'static>(
+        &self,
+        field: impl Fn(&T) -> N + Clone + Send + Sync + 'static,
+    ) -> DataStream<T> {
         self.rolling("Keyed Aggregation", max_by(field))
     }
 

@@ -124,10 +124,14 @@ where
 
     fn process(&mut self, row: T, cx: &mut KeyedContext<'_, K>, out: &mut Collector<U>) -> Result<()> {
         let f = &mut self.f;
-        let is_kept = self.state.update(cx, || None, |state| {
-            f(row, state, out);
-            state.is_some()
-        })?;
+        let is_kept = self.state.update(
+            cx,
+            || None,
+            |state| {
+                f(row, state, out);
+                state.is_some()
+            },
+        )?;
         if is_kept { Ok(()) } else { self.state.clear(cx) }
     }
 }

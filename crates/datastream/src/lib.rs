@@ -19,6 +19,7 @@ mod asynchronous;
 mod broadcast;
 mod client;
 mod collect;
+mod columns;
 pub mod connected;
 mod draft;
 mod environment;
@@ -44,11 +45,13 @@ pub use asynchronous::{AsyncClosure, AsyncStream, async_function};
 pub use broadcast::{BroadcastConnectedStream, BroadcastStream, KeyedBroadcastConnectedStream};
 pub use client::{JobClient, JobExecutionResult};
 pub use collect::ResultIterator;
+pub use columns::{ColumnStream, KeyedColumnStream};
 pub use connected::{ConnectedStreams, KeyedConnectedStreams};
 pub use environment::StreamExecutionEnvironment;
 pub use execution::RuntimeExecutionMode;
 pub use file_stream::FileStream;
 pub use file_stream_sink::FileStreamSink;
+pub use interval_join::{IntervalJoin, IntervalJoined};
 pub use join::{JoinedStreams, WindowedJoin};
 pub use keyed::KeyedStream;
 pub use sinks::DataStreamSink;
@@ -57,18 +60,18 @@ pub use stream::DataStream;
 pub use windowed::{AllWindowedStream, WindowedStream};
 
 // Words of other crates that calls of this one take.
+pub use flott_api::format::{BadRecord, OnError};
 pub use flott_api::function::Opened;
 pub use flott_connectors::datagen::RateLimiterStrategy;
 pub use flott_connectors::file_sink::{BucketAssigner, BucketContext, DateTimeBucketAssigner, RollingPolicy};
-pub use flott_formats::{BadRecord, OnError};
-pub use flott_state::StateAccess;
 pub use flott_operators::window::{
-    ContinuousEventTimeTrigger, ContinuousProcessingTimeTrigger, CountEvictor, CountTrigger, DeltaEvictor, DeltaTrigger,
-    EventTimeSessionWindows, EventTimeTrigger, GlobalWindows, NeverTrigger, ProcessingTimeSessionWindows,
+    ContinuousEventTimeTrigger, ContinuousProcessingTimeTrigger, CountEvictor, CountTrigger, DeltaEvictor,
+    DeltaTrigger, EventTimeSessionWindows, EventTimeTrigger, GlobalWindows, NeverTrigger, ProcessingTimeSessionWindows,
     ProcessingTimeTrigger, ProcessingTimeoutTrigger, PurgingTrigger, SlidingEventTimeWindows,
     SlidingProcessingTimeWindows, Tagged, TimeEvictor, TumblingEventTimeWindows, TumblingProcessingTimeWindows,
     WindowStagger,
 };
+pub use flott_state::StateAccess;
 
 /// The name of a type without its path and its parameters.
 fn short_type_name<T>() -> String {

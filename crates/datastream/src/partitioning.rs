@@ -135,6 +135,7 @@ impl<T> DataStream<T> {
     /// The same records, on another way to the next operator.
     pub(crate) fn partitioned(&self, partitioning: &Partitioning) -> DataStream<T> {
         let outlets = self.outlets().iter().cloned();
-        self.with_outlets(outlets.map(|outlet| Outlet { partitioning: Some(partitioning.clone()), ..outlet }).collect())
+        let outlets = outlets.map(|outlet| Outlet { partitioning: Some(partitioning.clone()), ..outlet });
+        DataStream::of_outlets(self.env().clone(), outlets.collect())
     }
 }

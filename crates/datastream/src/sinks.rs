@@ -148,7 +148,12 @@ impl<T: Data> DataStream<T> {
     }
 
     pub(crate) fn sink<S: Sink<Item = T>>(&self, name: &str, sink: S) -> DataStreamSink {
-        let kind = NodeKind::Sink(Arc::new(SinkAdapter(sink)));
+        self.sink_node(name, NodeKind::Sink(Arc::new(SinkAdapter(sink))))
+    }
+}
+
+impl<T> DataStream<T> {
+    pub(crate) fn sink_node(&self, name: &str, kind: NodeKind) -> DataStreamSink {
         let node = self.env().add_node(format!("Sink: {name}"), kind, &[self.outlets()]);
         DataStreamSink { env: self.env().clone(), node }
     }
@@ -190,42 +195,112 @@ impl DataStreamSink {
     }
 
     /// Names the sink's state, stable across versions of the job. As [`DataStream::uid`].
+    ///
+    /// ```
+    /// # use flott::prelude::*;
+    /// # fn main() -> Result<()> {
+    /// # let env = StreamExecutionEnvironment::get_execution_environment()?;
+    /// env.from_elements([1, 2]).print().uid("results");
+    /// assert!(env.execution_plan("plan")?.contains("Sink: Print"));
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn uid(&self, uid: &str) -> &Self {
         settings::set_uid(&self.env, self.node, uid);
         self
     }
 
     /// What the sink is called: `Sink: name`. As [`DataStream::name`].
+    ///
+    /// ```
+    /// # use flott::prelude::*;
+    /// # fn main() -> Result<()> {
+    /// # let env = StreamExecutionEnvironment::get_execution_environment()?;
+    /// env.from_elements([1, 2]).print().name("results");
+    /// assert!(env.execution_plan("plan")?.contains("Sink: results"));
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn name(&self, name: &str) -> &Self {
         settings::set_name(&self.env, self.node, name);
         self
     }
 
     /// A longer text about the sink, for plans. As [`DataStream::set_description`].
+    ///
+    /// ```
+    /// # use flott::prelude::*;
+    /// # fn main() -> Result<()> {
+    /// # let env = StreamExecutionEnvironment::get_execution_environment()?;
+    /// env.from_elements([1, 2]).print().set_description("for people to read");
+    /// assert!(env.execution_plan("plan")?.contains("for people to read"));
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn set_description(&self, description: &str) -> &Self {
         settings::set_description(&self.env, self.node, description);
         self
     }
 
     /// Number of the sink's subtasks. As [`DataStream::set_parallelism`].
+    ///
+    /// ```
+    /// # use flott::prelude::*;
+    /// # fn main() -> Result<()> {
+    /// # let env = StreamExecutionEnvironment::get_execution_environment()?;
+    /// env.from_elements([1, 2]).print().set_parallelism(2);
+    /// assert!(env.execution_plan("plan")?.contains("(parallelism 2) <- 1 REBALANCE"));
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn set_parallelism(&self, parallelism: u32) -> &Self {
         settings::set_parallelism(&self.env, self.node, parallelism);
         self
     }
 
     /// The largest parallelism that the sink can ever have. As [`DataStream::set_max_parallelism`].
+    ///
+    /// ```
+    /// # use flott::prelude::*;
+    /// # fn main() -> Result<()> {
+    /// # let env = StreamExecutionEnvironment::get_execution_environment()?;
+    /// env.from_elements([1, 2]).print().set_max_parallelism(720);
+    /// assert!(env.execution_plan("plan")?.contains("Sink: Print"));
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn set_max_parallelism(&self, max_parallelism: u32) -> &Self {
         settings::set_max_parallelism(&self.env, self.node, max_parallelism);
         self
     }
 
     /// The group of operators that the sink shares slots with. As [`DataStream::slot_sharing_group`].
+    ///
+    /// ```
+    /// # use flott::prelude::*;
+    /// # fn main() -> Result<()> {
+    /// # let env = StreamExecutionEnvironment::get_execution_environment()?;
+    /// env.from_elements([1, 2]).print().slot_sharing_group("output");
+    /// assert!(env.execution_plan("plan")?.contains("2: Sink: Print"));
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn slot_sharing_group(&self, group: &str) -> &Self {
         settings::set_slot_sharing_group(&self.env, self.node, group);
         self
     }
 
     /// Makes the sink a task of its own. As [`DataStream::disable_chaining`].
+    ///
+    /// ```
+    /// # use flott::prelude::*;
+    /// # fn main() -> Result<()> {
+    /// # let env = StreamExecutionEnvironment::get_execution_environment()?;
+    /// env.from_elements([1, 2]).print().disable_chaining();
+    /// assert!(env.execution_plan("plan")?.contains("2: Sink: Print"));
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn disable_chaining(&self) -> &Self {
         settings::set_chaining(&self.env, self.node, ChainingStrategy::Never);
         self

@@ -32,11 +32,31 @@ impl Default for DataGenOptions {
 
 impl DataGenOptions {
     /// Without end, as fast as records are taken.
+    ///
+    /// ```
+    /// # use flott::prelude::*;
+    /// # fn main() -> Result<()> {
+    /// # let env = StreamExecutionEnvironment::get_execution_environment()?;
+    /// let endless = env.datagen(|n| n, DataGenOptions::new());
+    /// assert_eq!(endless.execute_and_collect_first("numbers", 2)?, [0, 1]);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn new() -> Self {
         DataGenOptions { count: None, rate: RateLimiterStrategy::NoOp }
     }
 
     /// Ends after `count` records, which makes the source bounded.
+    ///
+    /// ```
+    /// # use flott::prelude::*;
+    /// # fn main() -> Result<()> {
+    /// # let env = StreamExecutionEnvironment::get_execution_environment()?;
+    /// let three = env.datagen(|n| n, DataGenOptions::new().with_count(3));
+    /// assert_eq!(three.execute_and_collect("numbers")?, [0, 1, 2]);
+    /// # Ok(())
+    /// # }
+    /// ```
     #[must_use]
     pub fn with_count(mut self, count: u64) -> Self {
         self.count = Some(count);
@@ -44,16 +64,47 @@ impl DataGenOptions {
     }
 
     /// No more than so many records a second, all subtasks together.
+    ///
+    /// ```
+    /// # use flott::prelude::*;
+    /// # fn main() -> Result<()> {
+    /// # let env = StreamExecutionEnvironment::get_execution_environment()?;
+    /// let slow = env.datagen(|n| n, DataGenOptions::new().with_count(3).with_rate_per_second(1000.0));
+    /// assert_eq!(slow.execute_and_collect("numbers")?, [0, 1, 2]);
+    /// # Ok(())
+    /// # }
+    /// ```
     #[must_use]
     pub fn with_rate_per_second(self, records: f64) -> Self {
         self.with_rate_limiter(RateLimiterStrategy::PerSecond(records))
     }
 
     /// As fast as the strategy says.
+    ///
+    /// ```
+    /// # use flott::prelude::*;
+    /// # fn main() -> Result<()> {
+    /// # let env = StreamExecutionEnvironment::get_execution_environment()?;
+    /// let options = DataGenOptions::new().with_count(3).with_rate_limiter(RateLimiterStrategy::NoOp);
+    /// assert_eq!(env.datagen(|n| n, options).execute_and_collect("numbers")?, [0, 1, 2]);
+    /// # Ok(())
+    /// # }
+    /// ```
     #[must_use]
     pub fn with_rate_limiter(mut self, strategy: RateLimiterStrategy) -> Self {
         self.rate = strategy;
         self
+    }
+
+    pub(crate) fn source<T: Data, F: Fn(u64) -> T + Send + Sync + 'static>(
+        self,
+        generate: F,
+    ) -> DataGeneratorSource<T, F> {
+        let source = DataGeneratorSource::new(generate).with_rate_limiter(self.rate);
+        match self.count {
+            Some(count) => source.with_count(count),
+            None => source,
+        }
     }
 }
 
@@ -70,11 +121,13 @@ impl StreamExecutionEnvironment {
     /// # }
     /// ```
     pub fn from_collection<T: Data>(&self, items: impl IntoIterator<Item = T>) -> DataStream<T> {
-        let stream = self.from_source(CollectionSource::new(items), WatermarkStrategy::no_watermarks(), "Collection Source");
+        let stream =
+            self.from_source(CollectionSource::new(items), WatermarkStrategy::no_watermarks(), "Collection Source");
         self.single(stream, "a collection is read in order")
     }
 
-    /// The given elements, in order. There is one subtask.
+    /// The given elements, in order. There is one subtask. Records own what they are made of, so text is `String`:
+    /// `["a", "b"].map(String::from)`.
     ///
     /// ```
     /// # use flott::prelude::*;
@@ -121,11 +174,7 @@ impl StreamExecutionEnvironment {
         generate: impl Fn(u64) -> T + Send + Sync + 'static,
         options: DataGenOptions,
     ) -> DataStream<T> {
-        let mut source = DataGeneratorSource::new(generate).with_rate_limiter(options.rate);
-        if let Some(count) = options.count {
-            source = source.with_count(count);
-        }
-        self.from_source(source, WatermarkStrategy::no_watermarks(), "Data Generator")
+        self.from_source(options.source(generate), WatermarkStrategy::no_watermarks(), "Data Generator")
     }
 
     /// Lines of text from the server at `host`:`port`, until it closes the connection. What is lost in a restart is
@@ -164,7 +213,12 @@ impl StreamExecutionEnvironment {
     /// # Ok(())
     /// # }
     /// ```
-    pub fn from_source<S: Source>(&self, source: S, strategy: WatermarkStrategy<S::Item>, name: &str) -> DataStream<S::Item> {
+    pub fn from_source<S: Source>(
+        &self,
+        source: S,
+        strategy: WatermarkStrategy<S::Item>,
+        name: &str,
+    ) -> DataStream<S::Item> {
         self.add(format!("Source: {name}"), NodeKind::Source(Arc::new(SourceAdapter::new(source, strategy))), &[])
     }
 

@@ -195,7 +195,7 @@ impl<T: Data> DataStream<T> {
                 self.outlets.clone()
             }
         };
-        DataStream { env: self.env.clone(), outlets, rows: PhantomData }
+        DataStream::of_outlets(self.env.clone(), outlets)
     }
 
     /// This stream and others as one. A stream in it twice gives its records twice. Records of one stream keep their
@@ -325,14 +325,14 @@ impl<T: Data> DataStream<T> {
 
 /// For the other files of the crate.
 impl<T> DataStream<T> {
-    /// The main output of a node.
-    pub(crate) fn of_node(env: StreamExecutionEnvironment, node: NodeId) -> Self {
-        DataStream { env, outlets: vec![Outlet { node, tag: None, partitioning: None }], rows: PhantomData }
+    /// What comes out of some outlets.
+    pub(crate) fn of_outlets(env: StreamExecutionEnvironment, outlets: Vec<Outlet>) -> Self {
+        DataStream { env, outlets, rows: PhantomData }
     }
 
-    /// The same records on their way through other outlets.
-    pub(crate) fn with_outlets(&self, outlets: Vec<Outlet>) -> Self {
-        DataStream { env: self.env.clone(), outlets, rows: PhantomData }
+    /// The main output of a node.
+    pub(crate) fn of_node(env: StreamExecutionEnvironment, node: NodeId) -> Self {
+        Self::of_outlets(env, vec![Outlet { node, tag: None, partitioning: None }])
     }
 
     pub(crate) fn env(&self) -> &StreamExecutionEnvironment {
@@ -374,7 +374,11 @@ impl<T> DataStream<T> {
     }
 
     /// An operator of one input that reads this stream.
-    pub(crate) fn operator<U: Data>(&self, name: impl Into<String>, factory: impl OperatorFactory + 'static) -> DataStream<U> {
+    pub(crate) fn operator<U: Data>(
+        &self,
+        name: impl Into<String>,
+        factory: impl OperatorFactory + 'static,
+    ) -> DataStream<U> {
         self.env.add(name, NodeKind::Operator(Arc::new(factory)), &[&self.outlets])
     }
 

@@ -205,7 +205,10 @@ where
     /// # Ok(())
     /// # }
     /// ```
-    pub fn min_by<N: PartialOrd + 'static>(self, field: impl Fn(&T) -> N + Clone + Send + Sync + 'static) -> DataStream<T> {
+    pub fn min_by<N: PartialOrd + 'static>(
+        self,
+        field: impl Fn(&T) -> N + Clone + Send + Sync + 'static,
+    ) -> DataStream<T> {
         self.reduce(min_by(field))
     }
 
@@ -220,7 +223,10 @@ where
     /// # Ok(())
     /// # }
     /// ```
-    pub fn max_by<N: PartialOrd + 'static>(self, field: impl Fn(&T) -> N + Clone + Send + Sync + 'static) -> DataStream<T> {
+    pub fn max_by<N: PartialOrd + 'static>(
+        self,
+        field: impl Fn(&T) -> N + Clone + Send + Sync + 'static,
+    ) -> DataStream<T> {
         self.reduce(max_by(field))
     }
 }

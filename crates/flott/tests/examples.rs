@@ -78,6 +78,7 @@ macro_rules! examples {
 }
 
 examples! {
+    async_enrichment,
     broadcast_rules,
     daily_files,
     fraud_detection,

@@ -7,9 +7,9 @@ mod encoder;
 #[cfg(test)]
 mod tests;
 
-use crate::format::{Decoder, DecodingFormat, Encoder, EncodingFormat};
 use decoder::CsvDecoder;
 use encoder::CsvEncoder;
+use flott_api::format::{Decoder, DecodingFormat, Encoder, EncodingFormat};
 use flott_core::{Data, Result};
 use serde::Serialize;
 use std::marker::PhantomData;
@@ -22,7 +22,7 @@ use std::marker::PhantomData;
 ///
 /// ```
 /// use flott_formats::CsvFormat;
-/// use flott_formats::format::{Encoder, EncodingFormat};
+/// use flott_api::format::{Encoder, EncodingFormat};
 ///
 /// #[derive(serde::Serialize)]
 /// struct Reading { sensor: u32, place: String }

@@ -1,7 +1,7 @@
 //! For tests: reads bytes as a file would be read, cut into ranges and chunks at any place, and stopped and resumed
 //! between any two batches.
 
-use crate::format::{BadRecord, DecodingFormat, RangeDecoder, RangePosition, RangeSpec, Step};
+use flott_api::format::{BadRecord, DecodingFormat, RangeDecoder, RangePosition, RangeSpec, Step};
 use flott_core::{Data, Result};
 
 /// How a file is read.

@@ -4,8 +4,8 @@
 #[cfg(test)]
 mod tests;
 
-use crate::format::{Decoded, Decoder, DecodingFormat, Encoder, EncodingFormat, Malformed};
 use crate::line::{after_line_end, split_lines};
+use flott_api::format::{Decoded, Decoder, DecodingFormat, Encoder, EncodingFormat, Malformed};
 use flott_core::{Data, Error, Result};
 use serde::Serialize;
 use std::marker::PhantomData;
@@ -17,7 +17,7 @@ const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
 ///
 /// ```
 /// use flott_formats::JsonFormat;
-/// use flott_formats::format::{Encoder, EncodingFormat};
+/// use flott_api::format::{Encoder, EncodingFormat};
 ///
 /// #[derive(serde::Serialize)]
 /// struct Reading { sensor: u32, celsius: f64 }

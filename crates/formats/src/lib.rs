@@ -4,7 +4,6 @@
 //! encoder. A format knows no file and no connector.
 
 pub mod csv;
-pub mod format;
 pub mod json;
 pub mod line;
 
@@ -12,6 +11,6 @@ pub mod line;
 mod cutting;
 
 pub use csv::CsvFormat;
-pub use format::{BadRecord, OnError};
+
 pub use json::JsonFormat;
 pub use line::LineFormat;

@@ -4,7 +4,7 @@
 #[cfg(test)]
 mod tests;
 
-use crate::format::{Decoded, Decoder, DecodingFormat, Encoder, EncodingFormat, Malformed};
+use flott_api::format::{Decoded, Decoder, DecodingFormat, Encoder, EncodingFormat, Malformed};
 use flott_core::{Error, Result};
 use std::fmt::Display;
 use std::io::Write;
@@ -14,7 +14,7 @@ use std::marker::PhantomData;
 ///
 /// ```
 /// use flott_formats::LineFormat;
-/// use flott_formats::format::{Encoder, EncodingFormat};
+/// use flott_api::format::{Encoder, EncodingFormat};
 ///
 /// let mut bytes = Vec::new();
 /// LineFormat::<u64>::new().encoder(true).encode(&7, &mut bytes).unwrap();

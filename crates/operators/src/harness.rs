@@ -8,7 +8,6 @@ use flott_core::{AttemptId, Batch, Configuration, Data, EventTime, JobId, Key, M
 use flott_core::{Payload, ProcessingTime, Result, SubtaskIndex, Watermark};
 use flott_env::Env;
 use flott_state::Redistribution;
-use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock};
 use std::task::{Context, Waker};
 
@@ -354,13 +353,4 @@ pub fn describe<T: Data + std::fmt::Debug>(outs: Vec<Out>) -> Vec<String> {
         }
     }
     lines
-}
-
-/// Sums up a sequence of (key, n): for comparing results that come in no particular order.
-pub fn totals<K: Ord>(rows: impl IntoIterator<Item = (K, u64)>) -> BTreeMap<K, u64> {
-    let mut totals = BTreeMap::new();
-    for (key, n) in rows {
-        *totals.entry(key).or_default() += n;
-    }
-    totals
 }

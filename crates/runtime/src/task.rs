@@ -90,6 +90,8 @@ pub(crate) struct Task {
     metrics: TaskMetrics,
     /// Event time as the head has seen it.
     watermark: Watermark,
+    /// All of it had been done before the checkpoint that it was restored from: only the end has to be said again.
+    finished: bool,
     /// The input has ended and everything has been emitted.
     ended: bool,
     /// A checkpoint was asked for and not taken yet.
@@ -118,10 +120,9 @@ impl Task {
         let finished = nodes.iter().all(|n| spec.restore.get(&n.id).is_some_and(|r| r.finished));
         let mut task = build::build(spec, &running).await?;
         task.report(TaskEvent::Running).await;
-        if finished {
-            // All of it had been done before the checkpoint; only the end has to be said again.
-            task.chain.broadcast(&Element::Watermark(Watermark::MAX))?;
-            task.end().await?;
+        task.finished = finished;
+        if finished && matches!(task.input, TaskInput::Source(_)) {
+            task.end_again().await?;
         }
         task.work().await
     }
@@ -311,6 +312,15 @@ impl Task {
     }
 
     async fn on_input(&mut self, event: InputEvent) -> Result<()> {
+        if self.finished {
+            return match event {
+                InputEvent::End => self.end_again().await,
+                InputEvent::Batch(..) => {
+                    Err(Error::internal("records came to a task whose input had ended before the checkpoint"))
+                }
+                _ => Ok(()),
+            };
+        }
         match event {
             InputEvent::Batch(input, batch) => {
                 self.metrics.bytes_in.add(batch.byte_count() as u64);
@@ -370,6 +380,11 @@ impl Task {
             Err(e) => Poll::Ready(Err(e)),
         })
         .await
+    }
+
+    async fn end_again(&mut self) -> Result<()> {
+        self.chain.broadcast(&Element::Watermark(Watermark::MAX))?;
+        self.end().await
     }
 
     async fn end(&mut self) -> Result<()> {

@@ -125,7 +125,7 @@ fn judge(from: &Package, own: usize, is_top: bool, to: &Dependency, packages: &[
     let name = house_name(&to.package);
     if !packages.iter().any(|package| package.name == name) {
         let (_, allowed) = CONFINED.iter().find(|(start, _)| to.package.starts_with(start))?;
-        return (!is_top && !allowed.contains(&from.name.as_str())).then(|| {
+        return (!is_top && !to.is_dev && !allowed.contains(&from.name.as_str())).then(|| {
             format!(
                 "`{}` depends on `{}`, which only {} may know; put what needs it there",
                 from.name,

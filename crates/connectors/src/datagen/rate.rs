@@ -6,7 +6,7 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 /// A phase of limited records takes this long.
-const PHASE_SECONDS: f64 = 60.0;
+const PHASE_SECONDS: f64 = 10.0;
 /// Numbers of a phase for each reader when nothing limits the rate.
 const PHASE_ROWS_PER_READER: u64 = 1 << 28;
 /// After a time in which a reader was held back it may catch up on this much of it.

@@ -2,9 +2,9 @@
 
 use super::disk::Disk;
 use super::state::{FileCommittable, InProgressFile};
+use flott_api::format::{Encoder, EncodingFormat};
 use flott_core::{Error, ProcessingTime, Result};
 use flott_env::{Blocking, Env};
-use flott_formats::format::{Encoder, EncodingFormat};
 use std::fs::File;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};

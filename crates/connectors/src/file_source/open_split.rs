@@ -6,9 +6,9 @@
 )]
 
 use super::{FileSplit, ReadOptions};
+use flott_api::format::{DecodingFormat, RangeDecoder, RangeSpec, Records, Step};
 use flott_core::{Data, Error, Result};
 use flott_env::{Blocking, Env};
-use flott_formats::format::{DecodingFormat, RangeDecoder, RangeSpec, Records, Step};
 use std::fs::File;
 use std::io::{ErrorKind, Read, Seek, SeekFrom};
 use std::pin::Pin;

@@ -3,12 +3,12 @@
 use super::open_split::OpenSplit;
 use super::{FileSplit, ReadOptions, RowMode};
 use crate::inbox::Inbox;
+use flott_api::format::{DecodingFormat, OnError, Records};
 use flott_api::metrics::Counter;
 use flott_api::source::ReaderContext;
 use flott_api::{ReaderEvent, SourceReader};
 use flott_core::{Data, Result};
 use flott_env::Env;
-use flott_formats::format::{DecodingFormat, OnError, Records};
 use std::marker::PhantomData;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};

@@ -1,7 +1,7 @@
 //! What a row of a file source is: a good record, or any record.
 
+use flott_api::format::{BadRecord, Records};
 use flott_core::Data;
-use flott_formats::format::{BadRecord, Records};
 
 /// What becomes of decoded records.
 pub trait RowMode<T>: Send + Sync + 'static {

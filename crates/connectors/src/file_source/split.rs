@@ -2,7 +2,7 @@
 
 use super::listing::FoundFile;
 use flott_api::Split;
-use flott_formats::format::RangePosition;
+use flott_api::format::RangePosition;
 use serde::{Deserialize, Serialize};
 
 /// The records of a file that start at `start` or behind it and before `end`.

@@ -198,7 +198,8 @@ fn settings_reach_the_operator_before_them() {
     assert_eq!(graph.vertices[1].max_parallelism.get(), 30);
     assert_eq!(graph.vertices[1].slot_sharing_group, "g");
     assert_eq!(graph.vertices[2].slot_sharing_group, "g");
-    let uids: Vec<_> = graph.vertices.iter().flat_map(|v| &v.nodes).map(|n| n.uid.clone().unwrap_or_default()).collect();
+    let uids: Vec<_> =
+        graph.vertices.iter().flat_map(|v| &v.nodes).map(|n| n.uid.clone().unwrap_or_default()).collect();
     assert_eq!(uids, ["numbers", "m", "out"]);
 }
 
@@ -228,9 +229,6 @@ fn a_collection_has_one_subtask_whatever_the_parallelism() {
     env.from_elements([1, 2]).map(|n| n).blackhole();
     assert_eq!(
         plan(&env),
-        [
-            "1: Source: Collection Source (parallelism 1)",
-            "2: Map -> Sink: Blackhole (parallelism 4) <- 1 REBALANCE"
-        ]
+        ["1: Source: Collection Source (parallelism 1)", "2: Map -> Sink: Blackhole (parallelism 4) <- 1 REBALANCE"]
     );
 }

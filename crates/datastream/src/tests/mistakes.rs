@@ -23,7 +23,14 @@ fn a_uid_on_what_is_no_operator() {
 fn all_mistakes_come_at_once_and_name_their_operator() {
     let env = env();
     env.set_parallelism(0);
-    numbers(&env).map(|n| n).set_parallelism(0).name("first").map(|n| n).set_max_parallelism(40_000).uid("").blackhole();
+    numbers(&env)
+        .map(|n| n)
+        .set_parallelism(0)
+        .name("first")
+        .map(|n| n)
+        .set_max_parallelism(40_000)
+        .uid("")
+        .blackhole();
     let all = env.execute("test").unwrap_err();
     assert_eq!(all.kind(), ErrorKind::Invalid);
     let text = all.to_string();

@@ -1,8 +1,10 @@
 //! What the calls of the API build: graphs, names, partitionings, mistakes. Nothing is run here.
 
+mod connectors;
 mod graph;
 mod mistakes;
 mod submission;
+mod windows;
 
 use crate::executor::{JobControl, JobExecutor, JobSubmission};
 use crate::{DataStream, StreamExecutionEnvironment};

@@ -2,8 +2,8 @@
 //! outlives a chunk: what is not a whole record is parsed again with more behind it.
 
 use super::Dialect;
-use crate::format::{Decoded, Decoder, Malformed};
 use csv::{ByteRecord, ErrorKind, ReaderBuilder};
+use flott_api::format::{Decoded, Decoder, Malformed};
 use flott_core::{Data, Error, Result, codec};
 use serde::{Deserialize, Serialize};
 use std::marker::PhantomData;

@@ -1,8 +1,8 @@
 //! Records to CSV. The header, if there is one, is made from the names of the first record's fields.
 
 use super::Dialect;
-use crate::format::Encoder;
 use csv::{Writer, WriterBuilder};
+use flott_api::format::Encoder;
 use flott_core::{Error, Result};
 use serde::Serialize;
 use std::cell::RefCell;

@@ -37,7 +37,7 @@ fn invalid_utf8_is_a_bad_record_with_line_and_byte() {
 
 #[test]
 fn a_line_that_is_too_long_is_a_limit_error() {
-    use crate::format::{RangeDecoder, RangePosition, RangeSpec, Step};
+    use flott_api::format::{RangeDecoder, RangePosition, RangeSpec, Step};
     let spec = RangeSpec { path: "big.log".into(), end: 1000, len: 1000, record_bytes_max: 100 };
     let format = LineFormat::<String>::new();
     let mut range = RangeDecoder::new(&format, spec, &RangePosition::start(0)).unwrap();

@@ -89,6 +89,7 @@ pub(super) async fn build(mut spec: TaskSpec, running: &Running) -> Result<Task>
         events: spec.events,
         snapshots: SnapshotWriter::new(spec.checkpoints, &spec.config)?,
         watermark: Watermark::MIN,
+        finished: false,
         ended: false,
         requested: None,
         taken: None,

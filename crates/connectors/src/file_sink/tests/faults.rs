@@ -1,7 +1,7 @@
 //! Lets the steps of a [`super::super::disk::Disk`] fail.
 
 use std::io::{Error, ErrorKind, Result};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, mpsc};
 
 /// How a step fails.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,9 +22,17 @@ struct State {
     steps: usize,
     fails_at: Option<(usize, Fault)>,
     has_crashed: bool,
+    gate: Option<mpsc::Receiver<()>>,
 }
 
 impl Faults {
+    /// The next write waits until what is returned is dropped.
+    pub(crate) fn close_gate(&self) -> mpsc::SyncSender<()> {
+        let (gate, waiting) = mpsc::sync_channel(0);
+        self.0.lock().unwrap().gate = Some(waiting);
+        gate
+    }
+
     /// Step number `step` fails.
     pub(crate) fn at(step: usize, fault: Fault) -> Self {
         let faults = Faults::default();
@@ -33,6 +41,11 @@ impl Faults {
     }
 
     pub(crate) fn step(&self, what: &'static str) -> Result<()> {
+        let gate = if what == "write" { self.0.lock().unwrap().gate.take() } else { None };
+        if let Some(gate) = gate {
+            // It ends with an error when the other end is dropped.
+            let _ = gate.recv();
+        }
         let mut state = self.0.lock().unwrap();
         if state.has_crashed {
             return Err(Error::other("the process is dead"));

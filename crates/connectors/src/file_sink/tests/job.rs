@@ -9,7 +9,7 @@ use flott_api::{Committer, Sink, SinkWriter};
 use flott_core::{Configuration, EventTime, Result, codec};
 use flott_env::Env;
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 /// What the source does.
 #[derive(Clone, Debug)]
@@ -142,24 +142,25 @@ fn decode(items: &[Vec<u8>]) -> Vec<FileCommittable> {
 
 /// The lines of all finished files, by path from the sink's folder.
 pub(super) fn finished(folder: &Path) -> BTreeMap<String, Vec<String>> {
-    files(folder, false)
+    let lines = |path: &str| std::fs::read_to_string(folder.join(path)).unwrap().lines().map(str::to_owned).collect();
+    names(folder, false).into_iter().map(|path| (path.clone(), lines(&path))).collect()
 }
 
-/// The same of hidden files.
-pub(super) fn hidden(folder: &Path) -> BTreeMap<String, Vec<String>> {
-    files(folder, true)
+/// The paths of hidden files from the sink's folder.
+pub(super) fn hidden(folder: &Path) -> Vec<String> {
+    names(folder, true)
 }
 
-fn files(base: &Path, is_hidden: bool) -> BTreeMap<String, Vec<String>> {
-    let mut found: Vec<PathBuf> = Vec::new();
+fn names(base: &Path, is_hidden: bool) -> Vec<String> {
+    let mut found = Vec::new();
     let walked = Disk::default().walk(base, &mut |folder, name| {
         if name.starts_with('.') == is_hidden {
-            found.push(folder.join(name));
+            found.push(folder.join(name).strip_prefix(base).unwrap().display().to_string());
         }
     });
     walked.unwrap();
-    let lines = |path: &Path| std::fs::read_to_string(path).unwrap().lines().map(str::to_owned).collect();
-    found.iter().map(|path| (path.strip_prefix(base).unwrap().display().to_string(), lines(path))).collect()
+    found.sort();
+    found
 }
 
 /// The rows of all finished files, in order. Titles are no rows.

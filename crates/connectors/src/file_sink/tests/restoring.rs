@@ -1,6 +1,7 @@
 use super::job::Checkpoint;
 use super::*;
 use flott_core::codec;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 fn ops() -> Vec<Op> {
     vec![
@@ -29,7 +30,7 @@ fn a_file_in_progress_is_cut_and_gone_on_with() {
     let folder = folder();
     let mut job = job(&folder, ops(), one_file);
     job.run_until(1, Faults::default(), 3).unwrap();
-    let names: Vec<String> = hidden(&out(&folder)).into_keys().collect();
+    let names = hidden(&out(&folder));
     assert_eq!(names.len(), 1);
     let path = out(&folder).join(&names[0]);
     fs::write(&path, fs::read_to_string(&path).unwrap() + &"junk\n".repeat(100)).unwrap();
@@ -78,6 +79,30 @@ fn a_writer_that_fails_removes_what_no_checkpoint_knows() {
         job.env.block_on(job.env.sleep(std::time::Duration::from_millis(5)));
     }
     assert!(is_clean());
+}
+
+#[test]
+fn a_write_that_is_under_way_when_the_writer_fails_is_over_before_the_next_one_begins() {
+    let folder = folder();
+    let faults = Faults::default();
+    let gate = faults.close_gate();
+    let env = flott_env::Env::real().unwrap();
+    env.block_on(async {
+        let sink = one_file(sink(&out(&folder))).with_disk(Disk { faults: faults.clone() });
+        let cx = crate::harness::sink_context(&env, 0, 1, flott_core::Configuration::new());
+        let mut writer = flott_api::Sink::create_writer(&sink, &cx, vec![]).await.unwrap();
+        flott_api::SinkWriter::write(&mut writer, (10..34).collect(), None).await.unwrap();
+        let (later, is_open) = (env.clone(), Arc::new(AtomicBool::new(false)));
+        let opens = is_open.clone();
+        let opened = env.spawn(async move {
+            later.sleep(std::time::Duration::from_millis(30)).await;
+            opens.store(true, Ordering::SeqCst);
+            drop(gate);
+        });
+        drop(writer);
+        assert!(is_open.load(Ordering::SeqCst));
+        opened.await.unwrap();
+    });
 }
 
 #[test]

@@ -1,0 +1,8 @@
+//! Tests of the whole product, in one binary: see `tests/README.md` for what stands where.
+
+#![cfg(test)]
+
+#[path = "../jobs/mod.rs"]
+mod jobs;
+
+mod simulated;

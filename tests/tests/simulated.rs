@@ -1,0 +1,51 @@
+//! Every job on simulated time: straight, killed and restored, at every parallelism, and under many seeds.
+
+use crate::jobs::ALL;
+use flott_sim::plan::PARALLELISMS;
+use flott_sim::sweep::{seeds, sweep};
+use flott_sim::{Plan, run};
+
+/// Seeds that are run each time.
+const SEEDS: u64 = 600;
+
+#[test]
+fn every_job_gives_its_output_when_run_straight_at_any_parallelism() {
+    for job in ALL {
+        for parallelism in PARALLELISMS {
+            let outcome = run(job, &Plan::straight(3, parallelism));
+            let outcome = outcome.unwrap_or_else(|e| panic!("`{}` at parallelism {parallelism}: {e}", job.name));
+            assert_eq!(outcome.restarts, 0, "`{}` at parallelism {parallelism}", job.name);
+        }
+    }
+}
+
+#[test]
+fn every_job_gives_its_output_when_killed_and_restored_at_any_parallelism() {
+    for (n, job) in ALL.iter().enumerate() {
+        let mut restores = 0;
+        for (m, after) in PARALLELISMS.into_iter().enumerate() {
+            let seed = (n * PARALLELISMS.len() + m) as u64;
+            let before = PARALLELISMS[(n + m + 1) % PARALLELISMS.len()];
+            for before in [before, after] {
+                let outcome = run(job, &Plan::killed(seed, before, after));
+                restores += outcome.unwrap_or_else(|e| panic!("`{}` from {before} to {after}: {e}", job.name)).restores;
+            }
+        }
+        assert!(restores > 3, "`{}` was restored {restores} times only", job.name);
+    }
+}
+
+#[test]
+fn seeds_of_everything_that_can_go_wrong() {
+    let seeds = seeds(0..SEEDS).unwrap();
+    let is_usual = seeds == (0..SEEDS);
+    let summary = sweep(ALL, seeds).unwrap_or_else(|failures| panic!("{failures}"));
+    let total = &summary.total;
+    println!(
+        "{} runs: {} crashes, {} restores, {} restarts, {} checkpoints, {} aborted, {} events in {:?} of virtual time",
+        summary.runs, total.crashes(), total.restores, total.restarts, total.checkpoints, total.aborted, total.events, total.time
+    );
+    if is_usual {
+        assert!(total.crashes() > 300 && total.restores > 500 && total.restarts > 300 && total.aborted > 100);
+    }
+}
