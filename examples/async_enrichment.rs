@@ -71,7 +71,8 @@ fn main() -> Result<()> {
     let (env, args) = StreamExecutionEnvironment::from_args(USAGE)?;
     env.set_runtime_mode(RuntimeExecutionMode::Batch);
     let orders = args.get_or("orders", 200)?;
-    let orders = (1..=orders).map(|number| Order { number, customer: number % 17, cents: u64::from(number * 7 % 100) * 100 });
+    let orders =
+        (1..=orders).map(|number| Order { number, customer: number % 17, cents: u64::from(number * 7 % 100) * 100 });
 
     // A busy service is asked again, up to five times.
     let retry = AsyncRetryStrategy::fixed_delay(5, Duration::from_millis(10)).if_error(|e| e.kind().is_retryable());

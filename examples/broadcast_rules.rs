@@ -84,11 +84,15 @@ impl KeyedBroadcastProcessFunction for CheckLimits {
         for reading in self.waiting.remove(cx, &EventTime(timer.millis()))?.unwrap_or_default() {
             let Reading { time, machine, kind, celsius } = reading;
             let limits = self.limits.iter(cx.broadcast_state());
-            let in_force = limits.filter(|((of, since), _)| *of == kind && *since <= time).max_by_key(|((_, since), _)| *since);
+            let in_force =
+                limits.filter(|((of, since), _)| *of == kind && *since <= time).max_by_key(|((_, since), _)| *since);
             if let Some((_, celsius_max)) = in_force
                 && celsius > *celsius_max
             {
-                out.collect(format!("{:>2} s  {kind} {machine} has {celsius} °C, {celsius_max} allowed", time.0 / 1000));
+                out.collect(format!(
+                    "{:>2} s  {kind} {machine} has {celsius} °C, {celsius_max} allowed",
+                    time.0 / 1000
+                ));
             }
         }
         Ok(())

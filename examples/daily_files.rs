@@ -77,7 +77,8 @@ fn main() -> Result<()> {
     // Lines that are no readings go to the one side output, readings that cannot be true to the other. The uid of an
     // operator names its state in checkpoints.
     let (unreadable, implausible) = (OutputTag::<BadRecord>::new("unreadable"), OutputTag::new("implausible"));
-    let lines = env.read_csv::<Reading>(&raw).with_header().side_output_bad_records(&unreadable).uid("unreadable lines");
+    let lines =
+        env.read_csv::<Reading>(&raw).with_header().side_output_bad_records(&unreadable).uid("unreadable lines");
     let readings = lines.process(CheckPlausible { rejected: implausible.clone() }).uid("check plausible");
     readings.write_csv(&clean).uid("clean files");
 

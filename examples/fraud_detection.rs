@@ -9,6 +9,11 @@
 //! however fast the records come.
 
 #![expect(clippy::print_stdout, reason = "an example shows its result")]
+#![expect(
+    clippy::inconsistent_digit_grouping,
+    clippy::zero_prefixed_literal,
+    reason = "cents are written behind an underscore, as in 612_50"
+)]
 
 use flott::prelude::*;
 use flott::state::StateAccess;
@@ -55,7 +60,11 @@ impl KeyedProcessFunction for FraudDetector {
             cx.timer_service().delete_event_time_timer(tried.saturating_add(MINUTE_MS))?;
             if cents > LARGE_CENTS {
                 let seconds = (time.0 - tried.0) / 1000;
-                out.collect(format!("{} account {account}: ALARM, {} {seconds} s after a try", clock(time), money(cents)));
+                out.collect(format!(
+                    "{} account {account}: ALARM, {} {seconds} s after a try",
+                    clock(time),
+                    money(cents)
+                ));
             }
         }
         if cents < SMALL_CENTS {
@@ -71,7 +80,12 @@ impl KeyedProcessFunction for FraudDetector {
         if self.tried.get(cx)? == Some(&tried) {
             self.tried.clear(cx)?;
         }
-        out.collect(format!("{} account {}: nothing came after the try of {}", clock(now), cx.current_key()?, clock(tried)));
+        out.collect(format!(
+            "{} account {}: nothing came after the try of {}",
+            clock(now),
+            cx.current_key()?,
+            clock(tried)
+        ));
         Ok(())
     }
 }
@@ -104,16 +118,16 @@ fn payments() -> impl Iterator<Item = Payment> {
     let payments: [(i64, u32, u64); 14] = [
         (5, 1, 13_79),
         (10, 2, 25_00),
-        (12, 1, 0_09),     // a try ...
-        (20, 3, 612_50),   // large, but nothing small came before
-        (31, 1, 510_00),   // ... and 19 s later the alarm
-        (40, 2, 0_91),     // a try ...
-        (43, 2, 30_00),    // ... after which a usual payment comes
-        (47, 2, 701_83),   // so this is no alarm
-        (60, 3, 0_42),     // a try ...
-        (120, 3, 999_99),  // ... and a large payment exactly a minute later: too late
-        (130, 4, 0_50),    // a try that nothing follows
-        (131, 3, 0_10),    // two tries ...
+        (12, 1, 0_09),    // a try ...
+        (20, 3, 612_50),  // large, but nothing small came before
+        (31, 1, 510_00),  // ... and 19 s later the alarm
+        (40, 2, 0_91),    // a try ...
+        (43, 2, 30_00),   // ... after which a usual payment comes
+        (47, 2, 701_83),  // so this is no alarm
+        (60, 3, 0_42),    // a try ...
+        (120, 3, 999_99), // ... and a large payment exactly a minute later: too late
+        (130, 4, 0_50),   // a try that nothing follows
+        (131, 3, 0_10),   // two tries ...
         (132, 3, 0_12),
         (133, 3, 2000_00), // ... and the alarm, once
     ];

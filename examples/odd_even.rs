@@ -28,7 +28,11 @@ impl ProcessFunction for Split {
     type Out = i64;
 
     fn process(&mut self, n: i64, cx: &mut ProcessContext<'_>, even: &mut Collector<i64>) -> Result<()> {
-        if n % 2 == 0 { even.collect(n) } else { cx.output(&self.odd, n) }
+        if n % 2 == 0 {
+            even.collect(n)
+        } else {
+            cx.output(&self.odd, n)
+        }
         Ok(())
     }
 }

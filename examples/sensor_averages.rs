@@ -134,7 +134,8 @@ fn readings() -> Vec<Reading> {
                 _ => 0,
             };
             let celsius = 15.0 + 3.0 * n as f64 + (step % 6) as f64 / 4.0;
-            arrivals.push((second + delay, Reading { sensor: sensor.to_owned(), time: EventTime(second * 1000), celsius }));
+            arrivals
+                .push((second + delay, Reading { sensor: sensor.to_owned(), time: EventTime(second * 1000), celsius }));
         }
     }
     arrivals.sort_by_key(|(second, _)| *second);

@@ -76,7 +76,9 @@ impl ProcessAllWindowFunction for Summary {
         let (count, minutes) = (sessions.len(), sessions.iter().map(|session| session.minutes).sum::<i64>());
         let bounced = sessions.iter().filter(|session| session.pages.len() == 1).count();
         let hour = clock(cx.window().start);
-        out.collect(format!("hour {hour}: {count} sessions ended after {minutes} min in all, {bounced} with one click"));
+        out.collect(format!(
+            "hour {hour}: {count} sessions ended after {minutes} min in all, {bounced} with one click"
+        ));
         Ok(())
     }
 }

@@ -107,8 +107,11 @@ impl Run {
     /// Starts a child to watch it.
     pub(crate) fn spawn(&self) -> Result<Started, Failure> {
         let start = Instant::now();
-        let mut child =
-            Command::new(std::env::current_exe()?).args(self.arguments()).stdout(Stdio::piped()).stdin(Stdio::null()).spawn()?;
+        let mut child = Command::new(std::env::current_exe()?)
+            .args(self.arguments())
+            .stdout(Stdio::piped())
+            .stdin(Stdio::null())
+            .spawn()?;
         let stdout = child.stdout.take().ok_or("a child without standard output")?;
         Ok(Started { child, stdout: BufReader::new(stdout), start, run: self.clone() })
     }

@@ -27,11 +27,19 @@ impl Flink {
 
     /// Flink's median throughput in `job`, in millions of records per CPU-second, with runs of ours between its own.
     /// `ours` makes our run of so many records.
-    fn throughput(&self, bench: &Bench, job: &str, parallelism: u32, text: Option<&str>, ours: &Run) -> Result<f64, Failure> {
+    fn throughput(
+        &self,
+        bench: &Bench,
+        job: &str,
+        parallelism: u32,
+        text: Option<&str>,
+        ours: &Run,
+    ) -> Result<f64, Failure> {
         let program = std::env::current_exe()?;
         let quoted = |word: &str| format!("'{word}'");
-        let peer: Vec<String> =
-            std::iter::once(quoted(&program.display().to_string())).chain(ours.arguments().iter().map(|a| quoted(a))).collect();
+        let peer: Vec<String> = std::iter::once(quoted(&program.display().to_string()))
+            .chain(ours.arguments().iter().map(|a| quoted(a)))
+            .collect();
         let mut command = Command::new("python3");
         command.arg(&self.harness).arg("--cache").arg(&self.cache);
         command.args(["--runs", &bench.runs.to_string(), "--events", &self.events.to_string()]);

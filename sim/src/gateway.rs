@@ -61,7 +61,9 @@ impl Way {
     fn delay(&self) -> Duration {
         let most = self.faults.delay_max.as_millis() as u64;
         // Most messages are fast.
-        Duration::from_millis(self.draw(|random| if random.u8(..4) == 0 { random.u64(..=most) } else { random.u64(..=most / 8) }))
+        Duration::from_millis(
+            self.draw(|random| if random.u8(..4) == 0 { random.u64(..=most) } else { random.u64(..=most / 8) }),
+        )
     }
 
     fn note(&self, what: fmt::Arguments<'_>) {
@@ -113,7 +115,12 @@ impl Way {
         }
     }
 
-    async fn carry_commands_of(self, task: TaskId, mut queued: mpsc::Receiver<TaskCommand>, inner: Arc<dyn TaskGateway>) {
+    async fn carry_commands_of(
+        self,
+        task: TaskId,
+        mut queued: mpsc::Receiver<TaskCommand>,
+        inner: Arc<dyn TaskGateway>,
+    ) {
         let mut late: Option<TaskCommand> = None;
         while let Some(command) = queued.recv().await {
             self.env.sleep(self.delay()).await;

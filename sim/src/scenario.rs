@@ -1,12 +1,12 @@
 //! Runs a job through the lives of a plan and checks what it has committed.
 
+use crate::Job;
 use crate::executor::submission;
 use crate::gateway::interpose;
 use crate::plan::{Life, Plan, Until};
 use crate::store::SimStore;
 use crate::trace::Trace;
 use crate::world::{World, mix};
-use crate::Job;
 use flott::minicluster::MiniCluster;
 use flott_api::metrics::MetricRegistry;
 use flott_core::{Configuration, Error, ErrorKind, Result};

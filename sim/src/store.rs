@@ -15,8 +15,7 @@ use object_store::memory::InMemory;
 use object_store::path::Path;
 use object_store::{
     CopyOptions, Error, GetOptions, GetResult, ListResult, MultipartUpload, ObjectMeta, ObjectStore, ObjectStoreExt,
-    PutMultipartOptions,
-    PutOptions, PutPayload, PutResult, Result,
+    PutMultipartOptions, PutOptions, PutPayload, PutResult, Result,
 };
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -57,7 +56,8 @@ impl Disk {
     /// The paths of all objects, in order.
     pub fn paths(&self) -> Vec<String> {
         let listed = self.objects.list(None).try_collect::<Vec<_>>().now_or_never();
-        let mut paths: Vec<String> = listed.into_iter().flatten().flatten().map(|found| found.location.to_string()).collect();
+        let mut paths: Vec<String> =
+            listed.into_iter().flatten().flatten().map(|found| found.location.to_string()).collect();
         paths.sort();
         paths
     }
@@ -225,7 +225,10 @@ impl ObjectStore for SimStore {
                 async move {
                     let location = location?;
                     env.sleep(latency).await;
-                    trace.note(env.elapsed(), format_args!("store delete {location}{}", if fails { " fails" } else { "" }));
+                    trace.note(
+                        env.elapsed(),
+                        format_args!("store delete {location}{}", if fails { " fails" } else { "" }),
+                    );
                     if fails {
                         return Err(refused("the storage refuses to delete"));
                     }

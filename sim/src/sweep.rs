@@ -56,7 +56,8 @@ pub fn sweep(jobs: &[Job], seeds: Range<u64>) -> Result<Summary, String> {
     for seed in seeds {
         let job = chosen[(seed % chosen.len() as u64) as usize];
         summary.runs += 1;
-        let result = run(job, &Plan::draw(seed)).and_then(|outcome| if is_single { again(job, seed, outcome) } else { Ok(outcome) });
+        let result = run(job, &Plan::draw(seed))
+            .and_then(|outcome| if is_single { again(job, seed, outcome) } else { Ok(outcome) });
         match result {
             Ok(outcome) => summary.total.add(&outcome),
             Err(failure) => {

@@ -98,6 +98,7 @@ fn a_doubled_record_is_noticed() {
 
 #[test]
 fn seeds() {
-    let summary = flott_sim::sweep::sweep(&[COUNTS], flott_sim::sweep::seeds(0..40).unwrap()).unwrap_or_else(|e| panic!("{e}"));
+    let summary =
+        flott_sim::sweep::sweep(&[COUNTS], flott_sim::sweep::seeds(0..40).unwrap()).unwrap_or_else(|e| panic!("{e}"));
     println!("{} runs", summary.runs);
 }

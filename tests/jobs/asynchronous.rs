@@ -30,7 +30,7 @@ impl AsyncFunction for Service {
     async fn invoke(&self, event: Event) -> Result<Vec<(Event, u64)>> {
         let call = self.calls.fetch_add(1, Ordering::Relaxed);
         tokio::time::sleep(Duration::from_millis(event.value.unsigned_abs() % 13)).await;
-        if call % 7 == 0 { Err(Error::unavailable("the service is busy")) } else { Ok(answers(&event)) }
+        if call.is_multiple_of(7) { Err(Error::unavailable("the service is busy")) } else { Ok(answers(&event)) }
     }
 }
 
@@ -43,7 +43,8 @@ fn fold(so_far: i64, next: i64) -> i64 {
 }
 
 fn build_ordered(world: &World, env: &StreamExecutionEnvironment) {
-    let answered = events::stream(world, env).ordered_wait(Service::default(), TIMEOUT).capacity(CALLS_MAX).retry(again());
+    let answered =
+        events::stream(world, env).ordered_wait(Service::default(), TIMEOUT).capacity(CALLS_MAX).retry(again());
     // Calls under way are dealt out anew when the parallelism changes, and their order with them.
     let in_order = (*answered).clone().set_parallelism(1);
     in_order
@@ -55,7 +56,8 @@ fn build_ordered(world: &World, env: &StreamExecutionEnvironment) {
 }
 
 fn build_unordered(world: &World, env: &StreamExecutionEnvironment) {
-    let answered = events::stream(world, env).unordered_wait(Service::default(), TIMEOUT).capacity(CALLS_MAX).retry(again());
+    let answered =
+        events::stream(world, env).unordered_wait(Service::default(), TIMEOUT).capacity(CALLS_MAX).retry(again());
     answered.map(|(event, n)| (event.partition, event.n, n)).sink_to(world.ledger("answers"));
 }
 

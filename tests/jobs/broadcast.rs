@@ -17,7 +17,8 @@ struct Rule {
 }
 
 fn rules(world: &World) -> Vec<Vec<Rule>> {
-    let factors = world.events(1, u64::from(events::KEYS), |_, key, random| Rule { key: key as u32, factor: random.i64(2..50) });
+    let factors =
+        world.events(1, u64::from(events::KEYS), |_, key, random| Rule { key: key as u32, factor: random.i64(2..50) });
     // In two partitions, so that two sources broadcast.
     let (even, odd) = factors.into_iter().flatten().partition(|rule| rule.key % 2 == 0);
     vec![even, odd]
@@ -55,10 +56,17 @@ impl BroadcastProcessFunction for Apply {
         Ok(())
     }
 
-    fn process_broadcast(&mut self, rule: Rule, cx: &mut BroadcastContext<'_>, out: &mut Collector<Priced>) -> Result<()> {
+    fn process_broadcast(
+        &mut self,
+        rule: Rule,
+        cx: &mut BroadcastContext<'_>,
+        out: &mut Collector<Priced>,
+    ) -> Result<()> {
         self.factors.put(cx.broadcast_state(), rule.key, rule.factor);
         let waiting = self.waiting.get_mut(cx.broadcast_state());
-        waiting.extract_if(.., |event| event.key == rule.key).for_each(|event| out.collect(priced(&event, rule.factor)));
+        waiting
+            .extract_if(.., |event| event.key == rule.key)
+            .for_each(|event| out.collect(priced(&event, rule.factor)));
         Ok(())
     }
 }

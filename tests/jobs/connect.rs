@@ -16,7 +16,8 @@ struct Order {
 }
 
 fn orders(world: &World, part: u32) -> Vec<Vec<Order>> {
-    let order = |partition, n, random: &mut fastrand::Rng| Order { id: (part * 2 + partition, n), price: random.i64(1..1000) };
+    let order =
+        |partition, n, random: &mut fastrand::Rng| Order { id: (part * 2 + partition, n), price: random.i64(1..1000) };
     world.events(2, 60, order)
 }
 
@@ -28,11 +29,7 @@ struct Settle {
 }
 
 impl Settle {
-    fn both(
-        &mut self,
-        cx: &mut KeyedContext<'_, (u32, u64)>,
-        out: &mut Collector<((u32, u64), i64)>,
-    ) -> Result<()> {
+    fn both(&mut self, cx: &mut KeyedContext<'_, (u32, u64)>, out: &mut Collector<((u32, u64), i64)>) -> Result<()> {
         if let (Some(price), Some(paid)) = (self.price.get(cx)?.copied(), self.paid.get(cx)?.copied()) {
             self.price.clear(cx)?;
             self.paid.clear(cx)?;
@@ -54,12 +51,22 @@ impl KeyedCoProcessFunction for Settle {
         Ok(())
     }
 
-    fn process1(&mut self, order: Order, cx: &mut KeyedContext<'_, Self::Key>, out: &mut Collector<Self::Out>) -> Result<()> {
+    fn process1(
+        &mut self,
+        order: Order,
+        cx: &mut KeyedContext<'_, Self::Key>,
+        out: &mut Collector<Self::Out>,
+    ) -> Result<()> {
         self.price.set(cx, order.price)?;
         self.both(cx, out)
     }
 
-    fn process2(&mut self, event: Event, cx: &mut KeyedContext<'_, Self::Key>, out: &mut Collector<Self::Out>) -> Result<()> {
+    fn process2(
+        &mut self,
+        event: Event,
+        cx: &mut KeyedContext<'_, Self::Key>,
+        out: &mut Collector<Self::Out>,
+    ) -> Result<()> {
         self.paid.set(cx, event.value)?;
         self.both(cx, out)
     }

@@ -18,7 +18,13 @@ impl ProcessJoinFunction for Both {
     type Right = Event;
     type Out = Pair;
 
-    fn process(&mut self, left: &Event, right: &Event, cx: &mut JoinContext<'_, '_>, out: &mut Collector<Pair>) -> Result<()> {
+    fn process(
+        &mut self,
+        left: &Event,
+        right: &Event,
+        cx: &mut JoinContext<'_, '_>,
+        out: &mut Collector<Pair>,
+    ) -> Result<()> {
         let time = cx.timestamp().map_or(i64::MIN, |time| time.0);
         out.collect(((left.partition, left.n), (right.partition, right.n), time));
         Ok(())

@@ -40,7 +40,11 @@ impl ProcessFunction for HoldBack {
 }
 
 fn build_list(world: &World, env: &StreamExecutionEnvironment) {
-    events::stream(world, env).rebalance().process(HoldBack::default()).uid("hold-back").sink_to(world.ledger("events"));
+    events::stream(world, env)
+        .rebalance()
+        .process(HoldBack::default())
+        .uid("hold-back")
+        .sink_to(world.ledger("events"));
 }
 
 fn expected_list(world: &World) -> Rows {

@@ -14,7 +14,8 @@ fn next(n: (u32, u64, u32)) -> (u32, u64, u32) {
 
 fn build(world: &World, env: &StreamExecutionEnvironment) {
     let numbers = events::stream(world, env).map(|event: Event| (event.partition, event.n, 0));
-    let through = numbers.rebalance().map(next).set_parallelism(3).rescale().map(next).shuffle().map(next).set_parallelism(2);
+    let through =
+        numbers.rebalance().map(next).set_parallelism(3).rescale().map(next).shuffle().map(next).set_parallelism(2);
     let through = through.global().map(next).forward().map(next).disable_chaining();
     through.sink_to(world.ledger("all ways"));
     numbers.broadcast().map(|n| (n.0, n.1)).set_parallelism(COPIES).sink_to(world.ledger("copies"));

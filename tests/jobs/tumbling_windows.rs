@@ -60,7 +60,8 @@ impl ProcessWindowFunction for WithWindow {
 
 fn build(world: &World, env: &StreamExecutionEnvironment) {
     let windows = TumblingEventTimeWindows::of(Duration::from_millis(SIZE_MS as u64)).with_offset_millis(OFFSET_MS);
-    let results = events::stream(world, env).key_by(|event| event.key).window(windows).aggregate_with(CountAndSum, WithWindow);
+    let results =
+        events::stream(world, env).key_by(|event| event.key).window(windows).aggregate_with(CountAndSum, WithWindow);
     events::stepping(world, &results).sink_to(world.ledger("windows"));
 }
 

@@ -43,7 +43,14 @@ fn seeds_of_everything_that_can_go_wrong() {
     let total = &summary.total;
     println!(
         "{} runs: {} crashes, {} restores, {} restarts, {} checkpoints, {} aborted, {} events in {:?} of virtual time",
-        summary.runs, total.crashes(), total.restores, total.restarts, total.checkpoints, total.aborted, total.events, total.time
+        summary.runs,
+        total.crashes(),
+        total.restores,
+        total.restarts,
+        total.checkpoints,
+        total.aborted,
+        total.events,
+        total.time
     );
     if is_usual {
         assert!(total.crashes() > 300 && total.restores > 500 && total.restarts > 300 && total.aborted > 100);

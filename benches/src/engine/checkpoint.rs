@@ -27,7 +27,11 @@ fn measure(bench: &Bench) -> Result<Line, Failure> {
     let [without, with] = bench.in_turns([run("without"), run("with")])?;
     let percents = with.iter().zip(&without).map(|(with, without)| {
         let (extra, checkpoints) = (with.cpu_s - without.cpu_s, with.value);
-        eprintln!("checkpoint: {checkpoints} in {:.1} s, {:+.1} % CPU in all", with.wall_s, 100.0 * extra / without.cpu_s);
+        eprintln!(
+            "checkpoint: {checkpoints} in {:.1} s, {:+.1} % CPU in all",
+            with.wall_s,
+            100.0 * extra / without.cpu_s
+        );
         100.0 * extra / (checkpoints * INTERVAL.as_secs_f64())
     });
     Ok(Line::new(median(percents), "% more CPU", Bar::AtMost(BAR_PERCENT)))

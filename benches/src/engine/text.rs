@@ -44,7 +44,9 @@ pub(super) fn make(bytes: u64) -> Result<PathBuf, Failure> {
 fn documentation() -> Result<String, Failure> {
     let home = match std::env::var_os("CARGO_HOME") {
         Some(home) => PathBuf::from(home),
-        None => std::env::home_dir().ok_or("no home folder; set CARGO_HOME, or give a text by --text FILE")?.join(".cargo"),
+        None => {
+            std::env::home_dir().ok_or("no home folder; set CARGO_HOME, or give a text by --text FILE")?.join(".cargo")
+        }
     };
     let mut files = Vec::new();
     find(&home.join("registry").join("src"), &mut files)?;

@@ -1,7 +1,9 @@
 //! What an operator is given with every call: who it is, what time it is, and what it remembers.
 
 use crate::metrics::OperatorMetrics;
-use flott_core::{AttemptId, Error, JobId, Key, MaxParallelism, OperatorId, ProcessingTime, Result, SubtaskIndex, Watermark};
+use flott_core::{
+    AttemptId, Error, JobId, Key, MaxParallelism, OperatorId, ProcessingTime, Result, SubtaskIndex, Watermark,
+};
 use flott_core::{Configuration, KeyGroupRange};
 use flott_env::Env;
 use flott_state::{AnyKeyedState, KeyedState, OperatorState};
@@ -70,7 +72,13 @@ pub struct OperatorContext {
 
 impl OperatorContext {
     /// Surroundings without any history.
-    pub fn new(info: TaskInfo, env: Env, mode: RuntimeMode, config: Arc<Configuration>, metrics: OperatorMetrics) -> Self {
+    pub fn new(
+        info: TaskInfo,
+        env: Env,
+        mode: RuntimeMode,
+        config: Arc<Configuration>,
+        metrics: OperatorMetrics,
+    ) -> Self {
         OperatorContext {
             info,
             env,

@@ -22,6 +22,8 @@ pub use key_selector::KeySelector;
 pub use operator::{Operator, OperatorFactory, Output, Progress, Readiness};
 pub use partitioner::{Partitioning, Router};
 pub use sink::{AnySink, Committer, Sink, SinkWriter};
-pub use source::{AnySource, Boundedness, Discovery, ReaderEvent, Source, SourceReader, Split, SplitAssigner, SplitEnumerator};
+pub use source::{
+    AnySource, Boundedness, Discovery, ReaderEvent, Source, SourceReader, Split, SplitAssigner, SplitEnumerator,
+};
 pub use status::JobStatus;
 pub use watermark::{WatermarkGenerator, WatermarkStrategy};

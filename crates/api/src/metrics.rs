@@ -58,10 +58,12 @@ pub enum Metric {
 /// Where a metric belongs: `job`, `task`, `operator`, `subtask` and the like, with their values.
 pub type Labels = Arc<[(&'static str, String)]>;
 
+type Metrics = BTreeMap<(Arc<str>, Labels), Metric>;
+
 /// Every metric of the process.
 #[derive(Clone, Default)]
 pub struct MetricRegistry {
-    metrics: Arc<Mutex<BTreeMap<(Arc<str>, Labels), Metric>>>,
+    metrics: Arc<Mutex<Metrics>>,
 }
 
 impl MetricRegistry {
@@ -73,7 +75,8 @@ impl MetricRegistry {
     /// The counter of this name and these labels, made if there is none.
     pub fn counter(&self, name: &str, labels: &Labels) -> Counter {
         let mut metrics = self.metrics.lock().unwrap_or_else(PoisonError::into_inner);
-        let metric = metrics.entry((name.into(), labels.clone())).or_insert_with(|| Metric::Counter(Counter::default()));
+        let metric =
+            metrics.entry((name.into(), labels.clone())).or_insert_with(|| Metric::Counter(Counter::default()));
         match metric {
             Metric::Counter(counter) => counter.clone(),
             Metric::Gauge(_) => Counter::default(),

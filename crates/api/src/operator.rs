@@ -75,7 +75,12 @@ pub trait Operator: Send {
     ///
     /// # Errors
     /// Fails the task.
-    fn advance_event_time(&mut self, _to: Watermark, _cx: &mut OperatorContext, _out: &mut dyn Output) -> Result<Progress> {
+    fn advance_event_time(
+        &mut self,
+        _to: Watermark,
+        _cx: &mut OperatorContext,
+        _out: &mut dyn Output,
+    ) -> Result<Progress> {
         Ok(Progress::Done)
     }
 

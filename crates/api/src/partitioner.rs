@@ -122,5 +122,8 @@ pub fn typed<T: Data>(batch: &Batch) -> Result<&[T]> {
         },
         Payload::Columns(_) => "Arrow columns",
     };
-    Err(Error::internal(format!("a partitioner expects rows of type {} and is given {found}", std::any::type_name::<T>())))
+    Err(Error::internal(format!(
+        "a partitioner expects rows of type {} and is given {found}",
+        std::any::type_name::<T>()
+    )))
 }

@@ -56,12 +56,15 @@ impl<T> WatermarkGenerator<T> for NoWatermarks {
     }
 }
 
+/// A record's time, from the record and from the time that its source gave it.
+type AssignTime<T> = Arc<dyn Fn(&T, Option<EventTime>) -> EventTime + Send + Sync>;
+
 /// Where a record's time comes from.
 pub enum TimestampAssigner<T> {
     /// The time that the source gave it, if any.
     FromSource,
     /// A function of the record and the time that the source gave it.
-    FromRecord(Arc<dyn Fn(&T, Option<EventTime>) -> EventTime + Send + Sync>),
+    FromRecord(AssignTime<T>),
     /// The clock when the record came in.
     Ingestion,
 }

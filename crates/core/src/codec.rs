@@ -36,9 +36,8 @@ pub fn encode<T: Serialize + ?Sized>(value: &T, out: &mut Vec<u8>) -> Result<()>
             Ok(())
         }
     }
-    postcard::serialize_with_flavor(value, Append(out)).map_err(|e| {
-        Error::internal(format!("a value of type {} cannot be encoded: {e}", std::any::type_name::<T>()))
-    })
+    postcard::serialize_with_flavor(value, Append(out))
+        .map_err(|e| Error::internal(format!("a value of type {} cannot be encoded: {e}", std::any::type_name::<T>())))
 }
 
 /// `value` as bytes of its own.
@@ -72,7 +71,11 @@ pub fn from_bytes<T: DeserializeOwned>(mut bytes: &[u8]) -> Result<T> {
     if bytes.is_empty() {
         Ok(value)
     } else {
-        Err(Error::corrupt(format!("{} bytes are left over after a value of type {}", bytes.len(), std::any::type_name::<T>())))
+        Err(Error::corrupt(format!(
+            "{} bytes are left over after a value of type {}",
+            bytes.len(),
+            std::any::type_name::<T>()
+        )))
     }
 }
 

@@ -15,12 +15,22 @@ use serde::de::DeserializeOwned;
 /// is_data::<Reading>();
 /// is_data::<(String, u64)>();
 /// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be a record",
+    label = "not a record",
+    note = "a record owns its content and derives serde's traits: `#[derive(Clone, serde::Serialize, serde::Deserialize)]`; use `String` in place of `&str`"
+)]
 pub trait Data: Clone + Serialize + DeserializeOwned + Send + 'static {}
 
 impl<T: Clone + Serialize + DeserializeOwned + Send + 'static> Data for T {}
 
 /// A key: data that can be compared. Its hash comes from its serde form ([`crate::key_hash`]), so two keys that
 /// serialise alike must be equal. Floats are not keys, as in Flink.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be a key",
+    label = "not a key",
+    note = "a key is a record that can be compared for equality: derive `PartialEq` and `Eq` too; floats are not keys"
+)]
 pub trait Key: Data + Eq {}
 
 impl<T: Data + Eq> Key for T {}

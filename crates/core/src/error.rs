@@ -142,7 +142,9 @@ impl Error {
         let (kind, advice) = match error.kind() {
             Io::NotFound => (ErrorKind::Invalid, "check the path"),
             Io::PermissionDenied => (ErrorKind::Invalid, "give this user access to it"),
-            Io::StorageFull | Io::QuotaExceeded => (ErrorKind::Limit, "free some space; the job goes on by itself when there is room"),
+            Io::StorageFull | Io::QuotaExceeded => {
+                (ErrorKind::Limit, "free some space; the job goes on by itself when there is room")
+            }
             Io::InvalidData => (ErrorKind::Data, "the content is not what it should be"),
             _ => (ErrorKind::Unavailable, "it is tried again by the restart strategy"),
         };

@@ -29,7 +29,10 @@ impl MaxParallelism {
         if (1..=Self::UPPER_BOUND).contains(&count) {
             Ok(MaxParallelism(count))
         } else {
-            Err(Error::invalid(format!("max parallelism {count} is not possible; choose one from 1 to {}", Self::UPPER_BOUND)))
+            Err(Error::invalid(format!(
+                "max parallelism {count} is not possible; choose one from 1 to {}",
+                Self::UPPER_BOUND
+            )))
         }
     }
 

@@ -97,7 +97,7 @@ impl Draft {
         let mut wanted: Vec<bool> =
             (0..nodes.len()).map(|n| n >= self.executed && !matches!(nodes[n].kind, NodeKind::Source(_))).collect();
         // Every edge leads from a lower number to a higher one.
-        for n in (0..nodes.len()).rev().filter(|n| *n < nodes.len()) {
+        for n in (0..nodes.len()).rev() {
             if wanted[n] {
                 self.graph.inputs(NodeId(n)).for_each(|edge| wanted[edge.from.0] = true);
             }

@@ -42,7 +42,11 @@ impl GetExecutionEnvironment for StreamExecutionEnvironment {
         Self::with_configuration(Configuration::new())
     }
 
-    #[expect(clippy::print_stdout, clippy::exit, reason = "help is asked for on the command line and ends the program")]
+    #[expect(
+        clippy::print_stdout,
+        clippy::disallowed_methods,
+        reason = "help is asked for on the command line and ends the program"
+    )]
     fn from_args(usage: &str) -> Result<(Self, ParameterTool)> {
         let flags = Flags::parse(std::env::args().skip(1))?;
         if flags.help {

@@ -11,9 +11,12 @@ use tracing::level_filters::LevelFilter;
 /// `Invalid` for a level that there is not.
 pub(crate) fn start(config: &Configuration) -> Result<()> {
     let text = config.get(&LOG_LEVEL)?;
-    let level: LevelFilter = text
-        .parse()
-        .map_err(|_| Error::invalid(format!("option `{}` cannot be `{text}`: write ERROR, WARN, INFO, DEBUG or TRACE", LOG_LEVEL.key)))?;
+    let level: LevelFilter = text.parse().map_err(|_| {
+        Error::invalid(format!(
+            "option `{}` cannot be `{text}`: write ERROR, WARN, INFO, DEBUG or TRACE",
+            LOG_LEVEL.key
+        ))
+    })?;
     let subscriber = tracing_subscriber::fmt()
         .with_max_level(level)
         .with_writer(std::io::stderr)

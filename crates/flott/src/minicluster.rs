@@ -13,9 +13,7 @@ use flott_env::Env;
 use flott_graph::{JobGraph, NodeKind};
 use flott_jobmanager::checkpoint::CheckpointConfig;
 use flott_jobmanager::job::{CANCELLATION_TIMEOUT, RestoreFrom, prepare};
-use flott_jobmanager::{
-    Deployment, JobDescription, JobHandle, OperatorDescription, TaskGateway, VertexDescription,
-};
+use flott_jobmanager::{Deployment, JobDescription, JobHandle, OperatorDescription, TaskGateway, VertexDescription};
 use flott_state::checkpoint::CheckpointStorage;
 use flott_taskmanager::{TaskManager, Tasks};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -80,7 +78,10 @@ impl MiniCluster {
         }
         let backend = job.config.get(&STATE_BACKEND)?;
         if backend != "hashmap" {
-            return Err(Error::invalid(format!("option `{}` cannot be `{backend}`: hashmap is there so far", STATE_BACKEND.key)));
+            return Err(Error::invalid(format!(
+                "option `{}` cannot be `{backend}`: hashmap is there so far",
+                STATE_BACKEND.key
+            )));
         }
         let exactly_once = is_exactly_once(&job.config)?;
         let config = Arc::new(job.config);

@@ -26,7 +26,10 @@ pub(crate) async fn show_while<T>(env: &Env, job: &str, metrics: &MetricRegistry
             None => {
                 let seconds = env.elapsed().saturating_sub(start).as_secs_f64();
                 let (records_in, records_out) = (source_rows(metrics, job), sink_rows(metrics, job));
-                line(&format!("{job}: {records_in} read, {records_out} written, {seconds:.0} s, {:.0} records/s", records_in as f64 / seconds));
+                line(&format!(
+                    "{job}: {records_in} read, {records_out} written, {seconds:.0} s, {:.0} records/s",
+                    records_in as f64 / seconds
+                ));
                 shown = true;
             }
         }
@@ -51,10 +54,9 @@ fn rows(metrics: &MetricRegistry, job: &str, name: &str, operator: &str) -> u64 
     let mut sum = 0;
     metrics.for_each(|metric, labels, value| {
         let has = |label: &str, check: &dyn Fn(&str) -> bool| labels.iter().any(|(l, v)| *l == label && check(v));
-        if metric == name && has("job_name", &|v| v == job) && has("operator_name", &|v| v.starts_with(operator)) {
-            if let Metric::Counter(counter) = value {
-                sum += counter.get();
-            }
+        let is_wanted = has("job_name", &|v| v == job) && has("operator_name", &|v| v.starts_with(operator));
+        if let (Metric::Counter(counter), true) = (value, is_wanted && metric == name) {
+            sum += counter.get();
         }
     });
     sum

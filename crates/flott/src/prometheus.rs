@@ -1,5 +1,7 @@
 //! Metrics over HTTP, in Prometheus' text format, with Flink's names: `flott_taskmanager_job_task_operator_numRecordsIn`.
 
+#![expect(clippy::disallowed_types, reason = "the endpoint is a real server; it is not started in a simulation")]
+
 use axum::Router;
 use axum::http::header::CONTENT_TYPE;
 use axum::routing::get;

@@ -3,7 +3,11 @@
 //! The examples are run as programs of their own. Nothing is built here: `cargo test` builds them, next to this test.
 
 #![cfg(test)]
-#![expect(clippy::disallowed_methods, clippy::disallowed_types, reason = "examples are run as processes, with a limit of time")]
+#![expect(
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    reason = "examples are run as processes, with a limit of time"
+)]
 
 use std::io::Read;
 use std::path::{Path, PathBuf};

@@ -95,7 +95,8 @@ struct Builder<'a> {
 
 impl Builder<'_> {
     fn partitioning(&self, edge: &StreamEdge) -> Result<Partitioning> {
-        let (from, to) = (self.graph.parallelism(edge.from, self.settings)?, self.graph.parallelism(edge.to, self.settings)?);
+        let (from, to) =
+            (self.graph.parallelism(edge.from, self.settings)?, self.graph.parallelism(edge.to, self.settings)?);
         match &edge.partitioning {
             None if from == to => Ok(Partitioning::Forward),
             None => Ok(Partitioning::Rebalance),
@@ -109,7 +110,8 @@ impl Builder<'_> {
 
     fn is_chainable(&self, edge: &StreamEdge, partitioning: &Partitioning) -> Result<bool> {
         let (from, to) = (&self.graph.nodes[edge.from.0], &self.graph.nodes[edge.to.0]);
-        let same_max = self.graph.max_parallelism(edge.from, self.settings)? == self.graph.max_parallelism(edge.to, self.settings)?;
+        let same_max = self.graph.max_parallelism(edge.from, self.settings)?
+            == self.graph.max_parallelism(edge.to, self.settings)?;
         Ok(self.settings.chaining
             && matches!(partitioning, Partitioning::Forward)
             && self.graph.parallelism(edge.from, self.settings)? == self.graph.parallelism(edge.to, self.settings)?

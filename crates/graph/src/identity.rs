@@ -1,11 +1,11 @@
 //! Which operator is which, across versions of a job.
 
-use crate::{NodeId, StreamGraph};
+use crate::{NodeId, NodeKind, StreamGraph};
 use flott_core::{Error, OperatorId, Result};
 use std::collections::BTreeMap;
 
-/// The id of each node: from its uid, or, without one, from what it is and where it stands. The latter stays the
-/// same as long as the part of the graph before it does and no like-named sibling is put in front of it.
+/// The id of each node: from its uid, or, without one, from where it stands. The latter stays the same as long as
+/// the part of the graph before it does and no sibling is put in front of it; names do not matter.
 pub(crate) fn operator_ids(graph: &StreamGraph) -> Result<Vec<OperatorId>> {
     let mut ids: Vec<OperatorId> = Vec::with_capacity(graph.nodes.len());
     let mut taken: BTreeMap<OperatorId, usize> = BTreeMap::new();
@@ -17,8 +17,13 @@ pub(crate) fn operator_ids(graph: &StreamGraph) -> Result<Vec<OperatorId>> {
                     .inputs(NodeId(n))
                     .map(|e| format!("{}:{}:{} ", e.input, ids[e.from.0], e.tag.as_deref().unwrap_or("")))
                     .collect();
+                let kind = match node.kind {
+                    NodeKind::Source(_) => "source",
+                    NodeKind::Operator(_) => "operator",
+                    NodeKind::Sink(_) => "sink",
+                };
                 (0..)
-                    .map(|ordinal| OperatorId::from_uid(&format!("auto {} {ordinal} {inputs}", node.name)))
+                    .map(|ordinal| OperatorId::from_uid(&format!("auto {kind} {ordinal} {inputs}")))
                     .find(|id| !taken.contains_key(id))
                     .ok_or_else(|| Error::internal("no free operator id"))?
             }

@@ -40,15 +40,12 @@ fn has_processing_timers(cx: &OperatorContext) -> bool {
 
 /// Calls `on_timer` for timers that are due, earliest first. `C` is the function's context, `base` leads to the
 /// keyed context in it. The guard names the timer in errors of user code.
-pub(crate) fn fire<'a, K: Key, C>(
+pub(crate) fn fire<'a, K: Key + 'a, C>(
     cx: &mut C,
     base: impl Fn(&mut C) -> &mut KeyedContext<'a, K>,
     due: Due,
     mut on_timer: impl FnMut(Timer, &TimerGuard, &mut C) -> Result<()>,
-) -> Result<Progress>
-where
-    K: 'a,
-{
+) -> Result<Progress> {
     for _ in 0..SLICE {
         let timer = match due {
             Due::Event(watermark) => base(cx).pop_event_timer(watermark),

@@ -71,7 +71,8 @@ mod tests {
 
     #[test]
     fn many_results_go_on_in_batches_of_bounded_size() {
-        let mut harness = Harness::new(FlatMap::new(|n: u64, out: &mut Collector<u64>| (0..n).for_each(|i| out.collect(i))));
+        let mut harness =
+            Harness::new(FlatMap::new(|n: u64, out: &mut Collector<u64>| (0..n).for_each(|i| out.collect(i))));
         harness.process(vec![3000u64; 10]).unwrap();
         assert_eq!(harness.batches(), 5, "a batch goes on as soon as it has 4096 rows");
         assert_eq!(harness.take::<u64>().len(), 30_000);

@@ -167,7 +167,8 @@ impl Harness {
 
     /// Sends rows with times to an input.
     pub fn process_on<T: Data>(&mut self, input: usize, rows: Vec<(T, i64)>) -> Result<()> {
-        let (rows, times): (Vec<T>, Vec<EventTime>) = rows.into_iter().map(|(row, time)| (row, EventTime(time))).unzip();
+        let (rows, times): (Vec<T>, Vec<EventTime>) =
+            rows.into_iter().map(|(row, time)| (row, EventTime(time))).unzip();
         self.send(input, Batch::timed(rows, Some(times)))
     }
 

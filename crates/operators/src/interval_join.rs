@@ -234,7 +234,8 @@ impl<K: Key, F: ProcessJoinFunction> Common<K, F> {
                     self.collector.set_time(Some(EventTime(time.max(*other_time))));
                     for other in others {
                         let function = &mut self.function;
-                        let joined = join(function, &row, time, other, *other_time, &mut process_cx, &mut self.collector);
+                        let joined =
+                            join(function, &row, time, other, *other_time, &mut process_cx, &mut self.collector);
                         at.check(joined)?;
                     }
                     self.collector.flush_if_full(out)?;
@@ -304,16 +305,30 @@ impl<K: Key, F: ProcessJoinFunction> Operator for IntervalJoinOperator<K, F> {
             0 => {
                 let view = View { split: |s: &mut State<F>| (&mut s.left, &s.right), bounds };
                 let late = self.late_left.as_ref();
-                self.common.each(&mut self.keys1, batch, late, view, (cx, out), |f, left, time, right, other, cx, out| {
-                    f.process(left, right, &mut JoinContext::new(cx, EventTime(time), EventTime(other)), out)
-                })
+                self.common.each(
+                    &mut self.keys1,
+                    batch,
+                    late,
+                    view,
+                    (cx, out),
+                    |f, left, time, right, other, cx, out| {
+                        f.process(left, right, &mut JoinContext::new(cx, EventTime(time), EventTime(other)), out)
+                    },
+                )
             }
             1 => {
                 let view = View { split: |s: &mut State<F>| (&mut s.right, &s.left), bounds: bounds.flipped() };
                 let late = self.late_right.as_ref();
-                self.common.each(&mut self.keys2, batch, late, view, (cx, out), |f, right, time, left, other, cx, out| {
-                    f.process(left, right, &mut JoinContext::new(cx, EventTime(other), EventTime(time)), out)
-                })
+                self.common.each(
+                    &mut self.keys2,
+                    batch,
+                    late,
+                    view,
+                    (cx, out),
+                    |f, right, time, left, other, cx, out| {
+                        f.process(left, right, &mut JoinContext::new(cx, EventTime(other), EventTime(time)), out)
+                    },
+                )
             }
             _ => Err(no_such_input(input)),
         }

@@ -7,8 +7,8 @@ use crate::keyed_process::opened;
 use crate::keys::{Keys, Selector, Slots, in_turn, keyed_state};
 use flott_api::function::position::Position;
 use flott_api::function::{
-    Collector, KeyedBroadcastContext, KeyedBroadcastProcessFunction, KeyedOpenContext, KeyedReadOnlyContext, SideOutputs,
-    TimerIds,
+    Collector, KeyedBroadcastContext, KeyedBroadcastProcessFunction, KeyedOpenContext, KeyedReadOnlyContext,
+    SideOutputs, TimerIds,
 };
 use flott_api::operator::Progress;
 use flott_api::{Operator, OperatorContext, OperatorFactory, Output};
@@ -131,7 +131,12 @@ impl<F: KeyedBroadcastProcessFunction> Operator for KeyedBroadcastOperator<F> {
         }
     }
 
-    fn advance_event_time(&mut self, to: Watermark, cx: &mut OperatorContext, out: &mut dyn Output) -> Result<Progress> {
+    fn advance_event_time(
+        &mut self,
+        to: Watermark,
+        cx: &mut OperatorContext,
+        out: &mut dyn Output,
+    ) -> Result<Progress> {
         advance_event_time(to, cx, |due, cx| self.fire(due, cx, out))
     }
 

@@ -52,12 +52,17 @@ impl<F: KeyedProcessFunction> KeyedProcessOperator<F> {
     fn fire(&mut self, due: Due, cx: &mut OperatorContext, out: &mut dyn Output) -> Result<Progress> {
         let (function, collector) = (&mut self.function, &mut self.collector);
         let mut cx = KeyedContext::new(cx, opened(self.timers)?, &mut self.side)?;
-        let progress = fire(&mut cx, |cx| cx, due, |timer, at, cx| {
-            collector.set_time(cx.timestamp());
-            at.check(function.on_timer(timer, cx, collector))?;
-            collector.flush_if_full(out)?;
-            cx.side_outputs().flush_if_full(out)
-        })?;
+        let progress = fire(
+            &mut cx,
+            |cx| cx,
+            due,
+            |timer, at, cx| {
+                collector.set_time(cx.timestamp());
+                at.check(function.on_timer(timer, cx, collector))?;
+                collector.flush_if_full(out)?;
+                cx.side_outputs().flush_if_full(out)
+            },
+        )?;
         self.collector.flush(out)?;
         self.side.flush(out)?;
         Ok(progress)
@@ -98,7 +103,12 @@ impl<F: KeyedProcessFunction> Operator for KeyedProcessOperator<F> {
         self.side.flush(out)
     }
 
-    fn advance_event_time(&mut self, to: Watermark, cx: &mut OperatorContext, out: &mut dyn Output) -> Result<Progress> {
+    fn advance_event_time(
+        &mut self,
+        to: Watermark,
+        cx: &mut OperatorContext,
+        out: &mut dyn Output,
+    ) -> Result<Progress> {
         advance_event_time(to, cx, |due, cx| self.fire(due, cx, out))
     }
 

@@ -123,8 +123,17 @@ impl<T: Data, K: Key, F: ReduceFunction<T>> Operator for ReduceOperator<T, K, F>
         out.emit(Batch::timed(results, times))
     }
 
-    fn advance_event_time(&mut self, to: Watermark, cx: &mut OperatorContext, out: &mut dyn Output) -> Result<Progress> {
-        if cx.mode == RuntimeMode::Batch && to == Watermark::MAX { self.emit_finals(cx, out) } else { Ok(Progress::Done) }
+    fn advance_event_time(
+        &mut self,
+        to: Watermark,
+        cx: &mut OperatorContext,
+        out: &mut dyn Output,
+    ) -> Result<Progress> {
+        if cx.mode == RuntimeMode::Batch && to == Watermark::MAX {
+            self.emit_finals(cx, out)
+        } else {
+            Ok(Progress::Done)
+        }
     }
 }
 

@@ -7,7 +7,9 @@ use crate::keys::in_turn;
 use flott_api::function::position::Position;
 use flott_api::operator::Progress;
 use flott_api::watermark::{TimestampAssigner, observe};
-use flott_api::{Operator, OperatorContext, OperatorFactory, Output, RuntimeMode, WatermarkGenerator, WatermarkStrategy};
+use flott_api::{
+    Operator, OperatorContext, OperatorFactory, Output, RuntimeMode, WatermarkGenerator, WatermarkStrategy,
+};
 use flott_core::config::AUTO_WATERMARK_INTERVAL;
 use flott_core::{Batch, Data, EventTime, ProcessingTime, Result, Watermark};
 use std::time::Duration;

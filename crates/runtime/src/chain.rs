@@ -70,7 +70,13 @@ pub(crate) struct Chain {
 
 impl Chain {
     fn output(&mut self) -> ChainOutput<'_> {
-        ChainOutput { links: &self.entry, base: 0, rest: &mut self.nodes, exits: &mut self.exits, running: &self.running }
+        ChainOutput {
+            links: &self.entry,
+            base: 0,
+            rest: &mut self.nodes,
+            exits: &mut self.exits,
+            running: &self.running,
+        }
     }
 
     /// Calls one node with the rest of the chain as its output.
@@ -265,7 +271,11 @@ impl Output for ChainOutput<'_> {
     fn idle(&mut self) -> Result<()> {
         for link in self.links {
             match link.target {
-                Target::Node(n) => with_node(&mut self.rest[n - self.base..], n, self.exits, self.running, |o, cx, out| o.on_idle(cx, out))?,
+                Target::Node(n) => {
+                    with_node(&mut self.rest[n - self.base..], n, self.exits, self.running, |o, cx, out| {
+                        o.on_idle(cx, out)
+                    })?
+                }
                 Target::Exit(n) => self.exits[n].broadcast(&Element::Idle)?,
             }
         }
@@ -317,7 +327,13 @@ fn process(
 }
 
 /// Fires all due timers of a node within the chain and lets it pass the watermark on.
-fn advance(nodes: &mut [Node], n: usize, exits: &mut [Exit], running: &Cell<usize>, watermark: Watermark) -> Result<()> {
+fn advance(
+    nodes: &mut [Node],
+    n: usize,
+    exits: &mut [Exit],
+    running: &Cell<usize>,
+    watermark: Watermark,
+) -> Result<()> {
     with_node(nodes, n, exits, running, |operator, cx, out| {
         if watermark <= cx.watermark {
             return Ok(());

@@ -30,11 +30,7 @@ pub(crate) struct SinkTask {
 
 impl SinkTask {
     /// Creates writer and committer and commits what a checkpoint left to be committed.
-    pub(crate) async fn open(
-        sink: &dyn AnySink,
-        cx: SinkContext,
-        mut state: OperatorState,
-    ) -> Result<SinkTask> {
+    pub(crate) async fn open(sink: &dyn AnySink, cx: SinkContext, mut state: OperatorState) -> Result<SinkTask> {
         let place = place(&cx.info);
         let restored = state.take_items(WRITER);
         let committer = sink.committer(&cx).in_context(|| place.clone())?;

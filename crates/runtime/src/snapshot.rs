@@ -11,10 +11,10 @@
 use crate::chain::{Chain, Exit};
 use crate::source_task::SourceTask;
 use flott_api::control::{CheckpointTimes, TaskEvent, TaskId};
+use flott_core::Configuration;
+use flott_core::config::{CHECKPOINT_INLINE_THRESHOLD, CHECKPOINTING_INCREMENTAL};
 use flott_core::{Barrier, BarrierKind, OperatorId, Result, codec};
 use flott_env::Env;
-use flott_core::config::{CHECKPOINT_INLINE_THRESHOLD, CHECKPOINTING_INCREMENTAL};
-use flott_core::Configuration;
 use flott_state::checkpoint::JobCheckpoints;
 use flott_state::keyed::KeyedFiles;
 use flott_state::operator::EncodedList;
@@ -117,7 +117,8 @@ pub(crate) fn write(
 async fn write_all(parts: TaskParts, barrier: Barrier, writer: &SnapshotWriter) -> Result<SubtaskSnapshot> {
     let mut snapshot = SubtaskSnapshot { operators: Vec::new(), finished: parts.finished };
     for OperatorParts { operator, keyed, lists } in parts.operators {
-        let written = writer.checkpoints.write_snapshot(barrier.checkpoint, keyed, lists, writer.inline_bytes_max).await?;
+        let written =
+            writer.checkpoints.write_snapshot(barrier.checkpoint, keyed, lists, writer.inline_bytes_max).await?;
         snapshot.operators.push((operator, written));
     }
     Ok(snapshot)

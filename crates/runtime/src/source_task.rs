@@ -4,9 +4,9 @@ mod splits;
 
 use crate::input::InputEvent;
 use flott_api::RuntimeMode;
+use flott_api::control::SplitBytes;
 use flott_api::metrics::OperatorMetrics;
 use flott_api::source::{AnyReader, Emitted, ReaderContext};
-use flott_api::control::SplitBytes;
 use flott_api::watermark::Alignment;
 use flott_core::{OperatorId, ProcessingTime, Result, Watermark};
 use flott_env::Env;

@@ -3,19 +3,19 @@
 mod build;
 
 use crate::chain::Chain;
+use crate::chain::Exit;
 use crate::deploy::TaskSpec;
 use crate::input::{Input, InputEvent};
 use crate::metrics::TaskMetrics;
 use crate::snapshot::{self, SnapshotWriter, since};
 use crate::source_task::SourceTask;
-use crate::chain::Exit;
 use flott_api::control::{CheckpointTimes, TaskCommand, TaskEvent, TaskId};
 use flott_api::{Progress, Readiness, RuntimeMode};
 use flott_core::{Barrier, CheckpointId, Element, Error, ProcessingTime, Result, Watermark};
 use flott_env::{CatchPanic, Env};
+use std::cell::Cell;
 use std::pin::Pin;
 use std::rc::Rc;
-use std::cell::Cell;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -77,6 +77,9 @@ pub(crate) enum TaskInput {
     Channels(Input),
 }
 
+/// A time that was asked for, and what waits for it.
+type Alarm = (ProcessingTime, Pin<Box<dyn Future<Output = ()>>>);
+
 /// A task under way.
 pub(crate) struct Task {
     id: TaskId,
@@ -101,7 +104,7 @@ pub(crate) struct Task {
     alignment_start: Option<Duration>,
     /// Since when rows wait to become a batch.
     open_since: Option<Duration>,
-    alarm: Option<(ProcessingTime, Pin<Box<dyn Future<Output = ()>>>)>,
+    alarm: Option<Alarm>,
 }
 
 enum Next {
@@ -464,7 +467,9 @@ impl Task {
 
     /// Sends what is sealed, waiting for room where there is none.
     async fn flush(&mut self) -> Result<()> {
-        if std::future::poll_fn(|task| Poll::Ready(self.chain.try_flush(task))).await.is_ready() && !self.chain.has_sealed() {
+        if std::future::poll_fn(|task| Poll::Ready(self.chain.try_flush(task))).await.is_ready()
+            && !self.chain.has_sealed()
+        {
             return Ok(());
         }
         let started = self.env.elapsed();

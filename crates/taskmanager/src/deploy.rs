@@ -1,9 +1,9 @@
 //! Wiring and starting the subtasks of an attempt.
 
 use crate::slot;
-use flott_api::{Partitioning, RuntimeMode};
 use flott_api::control::{TaskCommand, TaskEvent, TaskId};
 use flott_api::metrics::MetricRegistry;
+use flott_api::{Partitioning, RuntimeMode};
 use flott_core::config::{EXCHANGE_BATCH_ROWS, EXCHANGE_CHANNEL_BATCHES};
 use flott_core::{AttemptId, Configuration, Error, JobId, OperatorId, Result, SubtaskIndex, VertexId};
 use flott_env::Env;
@@ -210,7 +210,8 @@ impl Wiring {
             senders.sort_by_key(|(receiver, _)| *receiver);
             debug_assert_eq!(
                 senders.len(),
-                consumers(&edge.partitioning, subtask.0, graph.vertices[vertex.0 as usize].parallelism, to.parallelism).len()
+                consumers(&edge.partitioning, subtask.0, graph.vertices[vertex.0 as usize].parallelism, to.parallelism)
+                    .len()
             );
             let senders = senders.into_iter().map(|(_, end)| end).collect();
             let port = Port::new(edge.partitioning.clone(), to.max_parallelism, senders, batch_rows, env.fork_random());

@@ -32,7 +32,7 @@ async fn run(spec: TaskSpec, mut cancelled: oneshot::Receiver<()>) {
     let finished = {
         let mut task = pin!(flott_runtime::run(spec));
         std::future::poll_fn(|cx| {
-            if let Poll::Ready(_) = Future::poll(std::pin::Pin::new(&mut cancelled), cx) {
+            if Future::poll(std::pin::Pin::new(&mut cancelled), cx).is_ready() {
                 return Poll::Ready(false);
             }
             task.as_mut().poll(cx).map(|()| true)

@@ -122,7 +122,9 @@ impl Target {
         let (fails, has_landed) = (self.random.f64() < chance, self.random.bool());
         self.reach().await?;
         let (id, count) = (self.env.random(), rows.len());
-        let note = |what: &str| self.world.trace().note(self.env.elapsed(), format_args!("stage {id:016x} {count} rows{what}"));
+        let note = |what: &str| {
+            self.world.trace().note(self.env.elapsed(), format_args!("stage {id:016x} {count} rows{what}"))
+        };
         if !fails || has_landed {
             self.world.with_ledger(|ledger| ledger.stage(id, sink, rows));
         }

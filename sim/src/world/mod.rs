@@ -92,7 +92,10 @@ impl World {
 
     /// A source that replays `partitions`, a split each. Every run gives the same rows; their pace is that of the life.
     pub fn replay<T: Data + Sync>(&self, partitions: Vec<Vec<T>>) -> Replay<T> {
-        Replay::new(self.clone(), partitions.into_iter().map(|rows| rows.into_iter().map(|row| (row, None)).collect()).collect())
+        Replay::new(
+            self.clone(),
+            partitions.into_iter().map(|rows| rows.into_iter().map(|row| (row, None)).collect()).collect(),
+        )
     }
 
     /// As [`World::replay`], with the event time that `time` finds in each row.

@@ -78,7 +78,11 @@ impl<T: Data + Sync> Source for Replay<T> {
         Boundedness::Bounded
     }
 
-    fn create_enumerator(&self, cx: &EnumeratorContext, restored: Option<ReplayCheckpoint>) -> Result<ReplayEnumerator> {
+    fn create_enumerator(
+        &self,
+        cx: &EnumeratorContext,
+        restored: Option<ReplayCheckpoint>,
+    ) -> Result<ReplayEnumerator> {
         let checkpoint = restored.unwrap_or(ReplayCheckpoint { has_discovered: false, pending: Vec::new() });
         let pause_max = self.world.faults().pace.pause_max.as_millis() as u64;
         Ok(ReplayEnumerator {

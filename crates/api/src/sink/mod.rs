@@ -45,11 +45,8 @@ pub trait Sink: Send + Sync + 'static {
     ///
     /// # Errors
     /// Fails the task.
-    fn create_writer(
-        &self,
-        cx: &SinkContext,
-        restored: Vec<Self::State>,
-    ) -> impl Future<Output = Result<Self::Writer>>;
+    fn create_writer(&self, cx: &SinkContext, restored: Vec<Self::State>)
+    -> impl Future<Output = Result<Self::Writer>>;
 
     /// A committer, if the sink has two phases.
     ///

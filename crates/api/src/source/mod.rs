@@ -50,7 +50,8 @@ pub trait Source: Send + Sync + 'static {
     ///
     /// # Errors
     /// Fails the job.
-    fn create_enumerator(&self, cx: &EnumeratorContext, restored: Option<Self::Checkpoint>) -> Result<Self::Enumerator>;
+    fn create_enumerator(&self, cx: &EnumeratorContext, restored: Option<Self::Checkpoint>)
+    -> Result<Self::Enumerator>;
 
     /// A reader without splits. Splits of a checkpoint are added like new ones.
     ///

@@ -35,7 +35,9 @@ fn every_default_is_a_value_of_its_option() {
 
 #[test]
 fn durations_and_sizes_are_written_as_in_flink() {
-    for (text, millis) in [("500 ms", 500), ("10s", 10_000), ("2 min", 120_000), ("1 h", 3_600_000), ("3 d", 259_200_000), ("7", 7)] {
+    for (text, millis) in
+        [("500 ms", 500), ("10s", 10_000), ("2 min", 120_000), ("1 h", 3_600_000), ("3 d", 259_200_000), ("7", 7)]
+    {
         assert_eq!(Duration::parse(text).unwrap(), Duration::from_millis(millis), "{text}");
     }
     for (text, bytes) in [("20 kb", 20 << 10), ("128mb", 128 << 20), ("1g", 1 << 30), ("512", 512)] {

@@ -47,7 +47,8 @@ fn flatten(prefix: &str, node: &Yaml<'_>, config: &mut Configuration) -> Result<
         }
         Yaml::Sequence(items) => {
             let items = items.iter().map(text).collect::<Option<Vec<_>>>();
-            let items = items.ok_or_else(|| Error::invalid(format!("`{prefix}` is a list of something else than values")))?;
+            let items =
+                items.ok_or_else(|| Error::invalid(format!("`{prefix}` is a list of something else than values")))?;
             config.set(prefix, items.join(";"));
             Ok(())
         }

@@ -3,7 +3,7 @@
 
 use super::config_file;
 use flott_core::config::{
-    CHECKPOINTS_DIRECTORY, CHECKPOINTING_INTERVAL, IGNORE_UNCLAIMED_STATE, LOG_LEVEL, METRICS_PROMETHEUS_PORT,
+    CHECKPOINTING_INTERVAL, CHECKPOINTS_DIRECTORY, IGNORE_UNCLAIMED_STATE, LOG_LEVEL, METRICS_PROMETHEUS_PORT,
     PARALLELISM_DEFAULT, RECOVERY_PATH,
 };
 use flott_core::{Configuration, Error, Result};
@@ -61,7 +61,10 @@ impl Flags {
                 _ => (arg.clone(), None),
             };
             let mut value = |what: &str| {
-                attached.clone().or_else(|| args.next()).ok_or_else(|| Error::invalid(format!("`{what}` needs a value; see --help")))
+                attached
+                    .clone()
+                    .or_else(|| args.next())
+                    .ok_or_else(|| Error::invalid(format!("`{what}` needs a value; see --help")))
             };
             if let Some((_, key)) = VALUED.iter().find(|(names, _)| names.contains(&name.as_str())) {
                 let value = value(&name)?;
@@ -101,7 +104,17 @@ mod tests {
 
     #[test]
     fn flags_are_taken_and_the_rest_is_left() {
-        let flags = parse(&["--input", "a.txt", "-p", "4", "--from=latest", "-Dexecution.checkpointing.mode=AT_LEAST_ONCE", "-D", "x=y"]).unwrap();
+        let flags = parse(&[
+            "--input",
+            "a.txt",
+            "-p",
+            "4",
+            "--from=latest",
+            "-Dexecution.checkpointing.mode=AT_LEAST_ONCE",
+            "-D",
+            "x=y",
+        ])
+        .unwrap();
         assert_eq!(flags.rest, ["--input", "a.txt"]);
         assert_eq!(flags.config.raw("parallelism.default"), Some("4"));
         assert_eq!(flags.config.raw("execution.state-recovery.path"), Some("latest"));

@@ -30,7 +30,9 @@ impl ParameterTool {
         let mut args = args.into_iter().peekable();
         while let Some(arg) = args.next() {
             let Some(key) = arg.strip_prefix("--").or_else(|| arg.strip_prefix('-')).filter(|k| !k.is_empty()) else {
-                return Err(Error::invalid(format!("`{arg}` belongs to no option; write --name {arg}, and see --help")));
+                return Err(Error::invalid(format!(
+                    "`{arg}` belongs to no option; write --name {arg}, and see --help"
+                )));
             };
             let (key, value) = match key.split_once('=') {
                 Some((key, value)) => (key.to_owned(), value.to_owned()),

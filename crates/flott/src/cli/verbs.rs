@@ -1,7 +1,11 @@
 //! The verbs of the `flott` binary. More of Flink's come with the cluster: `info`, `list`, `cancel`, `stop`,
 //! `savepoint`.
 
-#![expect(clippy::print_stdout, clippy::disallowed_methods, reason = "a command line talks on its standard output and starts processes")]
+#![expect(
+    clippy::print_stdout,
+    clippy::disallowed_types,
+    reason = "a command line talks on its standard output and starts processes"
+)]
 
 use super::USAGE;
 use clap::{Parser, Subcommand};
@@ -49,8 +53,10 @@ fn run(arguments: &[String]) -> Result<ExitCode> {
         println!("Usage: flott run [OPTIONS] JOB [ARGUMENTS]\n\n{USAGE}");
         return Ok(ExitCode::SUCCESS);
     }
-    let job = arguments.iter().enumerate().find(|(n, argument)| !argument.starts_with('-') && !takes_value(arguments, *n));
-    let (at, job) = job.ok_or_else(|| Error::invalid("no job is given; write flott run [OPTIONS] ./job [ARGUMENTS]"))?;
+    let job =
+        arguments.iter().enumerate().find(|(n, argument)| !argument.starts_with('-') && !takes_value(arguments, *n));
+    let (at, job) =
+        job.ok_or_else(|| Error::invalid("no job is given; write flott run [OPTIONS] ./job [ARGUMENTS]"))?;
     let status = Command::new(job)
         .args(arguments[..at].iter().chain(&arguments[at + 1..]))
         .status()
@@ -64,7 +70,15 @@ fn run(arguments: &[String]) -> Result<ExitCode> {
 /// Whether the argument at `n` is the value of the option before it.
 fn takes_value(arguments: &[String], n: usize) -> bool {
     const WITH_VALUE: [&str; 9] = [
-        "-p", "--parallelism", "-s", "--from", "--checkpoint-dir", "--checkpoint-interval", "-D", "--config", "--metrics-port",
+        "-p",
+        "--parallelism",
+        "-s",
+        "--from",
+        "--checkpoint-dir",
+        "--checkpoint-interval",
+        "-D",
+        "--config",
+        "--metrics-port",
     ];
     n > 0 && (WITH_VALUE.contains(&arguments[n - 1].as_str()) || arguments[n - 1] == "--log-level")
 }

@@ -70,7 +70,10 @@ fn names(graph: &JobGraph) -> Vec<String> {
 
 #[test]
 fn forward_neighbours_are_one_vertex_and_a_shuffle_parts_them() {
-    let g = graph(&["source", "map", "reduce", "sink"], &[(0, 1, None), (1, 2, Some(Partitioning::Rebalance)), (2, 3, None)]);
+    let g = graph(
+        &["source", "map", "reduce", "sink"],
+        &[(0, 1, None), (1, 2, Some(Partitioning::Rebalance)), (2, 3, None)],
+    );
     let job = JobGraph::build(&g, &settings(2)).unwrap();
     assert_eq!(names(&job), ["source -> map", "reduce -> sink"]);
     assert_eq!(job.edges.len(), 1);

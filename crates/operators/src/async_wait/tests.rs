@@ -150,7 +150,12 @@ impl AsyncFunction for Shaky {
     }
 }
 
-async fn ask(env: &Env, failures: u32, retry: AsyncRetryStrategy<String>, timeout: Duration) -> (Result<Vec<String>>, Duration) {
+async fn ask(
+    env: &Env,
+    failures: u32,
+    retry: AsyncRetryStrategy<String>,
+    timeout: Duration,
+) -> (Result<Vec<String>>, Duration) {
     let factory = AsyncWait::ordered(Shaky { attempts: Arc::default() }, timeout).retry(retry);
     let mut h = Harness::on(env, factory);
     let start = env.now();

@@ -30,7 +30,12 @@ impl BroadcastProcessFunction for Allow {
         Ok(())
     }
 
-    fn process_broadcast(&mut self, word: String, cx: &mut BroadcastContext<'_>, out: &mut Collector<String>) -> Result<()> {
+    fn process_broadcast(
+        &mut self,
+        word: String,
+        cx: &mut BroadcastContext<'_>,
+        out: &mut Collector<String>,
+    ) -> Result<()> {
         match word.strip_prefix('-') {
             Some(word) => drop(self.words.remove(cx.broadcast_state(), &word.to_owned())),
             None => drop(self.words.put(cx.broadcast_state(), word.clone(), 1)),

@@ -43,7 +43,13 @@ impl<P: CountKey> ColumnsCount<P> {
 
 impl<P: CountKey> OperatorFactory for ColumnsCount<P> {
     fn create(&self) -> Result<Box<dyn Operator>> {
-        Ok(Box::new(ColumnsCountOperator::<P> { column: self.column, state: None, slots: Vec::new(), schema: None, key: self.key }))
+        Ok(Box::new(ColumnsCountOperator::<P> {
+            column: self.column,
+            state: None,
+            slots: Vec::new(),
+            schema: None,
+            key: self.key,
+        }))
     }
 
     fn keyed_state(&self, max: MaxParallelism, range: KeyGroupRange) -> Option<Box<dyn AnyKeyedState>> {
@@ -68,14 +74,21 @@ impl<P: CountKey> ColumnsCountOperator<P> {
         }
         let batch = &columns.batch;
         if self.column >= batch.num_columns() {
-            return Err(Error::invalid(format!("the key is in column {} and there are {}", self.column, batch.num_columns())));
+            return Err(Error::invalid(format!(
+                "the key is in column {} and there are {}",
+                self.column,
+                batch.num_columns()
+            )));
         }
         let column = batch.column(self.column);
         let keys = column.as_primitive_opt::<P>().ok_or_else(|| {
             Error::invalid(format!("column {} is of type {} and not {}", self.column, column.data_type(), P::DATA_TYPE))
         })?;
         if keys.null_count() > 0 {
-            return Err(Error::data(format!("column {} has a null, which cannot be a key; filter nulls before", self.column)));
+            return Err(Error::data(format!(
+                "column {} has a null, which cannot be a key; filter nulls before",
+                self.column
+            )));
         }
         Ok(keys)
     }

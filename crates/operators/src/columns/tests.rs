@@ -16,7 +16,10 @@ fn batch(columns: Vec<(&str, ArrayRef)>) -> RecordBatch {
     RecordBatch::try_from_iter(columns).unwrap()
 }
 
-fn taken(h: &mut Harness) -> Vec<(RecordBatch, Option<Vec<u8>>, Option<Vec<i64>>)> {
+/// Columns, kinds and times.
+type Taken = (RecordBatch, Option<Vec<u8>>, Option<Vec<i64>>);
+
+fn taken(h: &mut Harness) -> Vec<Taken> {
     let columns = |out| match out {
         Out::Rows(batch) => {
             let (columns, times) = batch.into_columns().unwrap();
@@ -80,9 +83,15 @@ fn owners<K: serde::Serialize>(keys: impl IntoIterator<Item = K>) -> Vec<u32> {
 #[test]
 fn rows_go_where_typed_rows_with_the_same_key_go() {
     let numbers = -20..20i64;
-    assert_eq!(routes(vec![("k", Arc::new(Int64Array::from_iter_values(numbers.clone())))], vec![0]), owners(numbers.clone()));
+    assert_eq!(
+        routes(vec![("k", Arc::new(Int64Array::from_iter_values(numbers.clone())))], vec![0]),
+        owners(numbers.clone())
+    );
     let unsigned = 0..40u64;
-    assert_eq!(routes(vec![("k", Arc::new(UInt64Array::from_iter_values(unsigned.clone())))], vec![0]), owners(unsigned));
+    assert_eq!(
+        routes(vec![("k", Arc::new(UInt64Array::from_iter_values(unsigned.clone())))], vec![0]),
+        owners(unsigned)
+    );
     let narrow: ArrayRef = Arc::new(Int32Array::from_iter_values(-20..20));
     assert_eq!(routes(vec![("k", narrow)], vec![0]), owners(numbers.clone()), "of any width");
     let times: ArrayRef = Arc::new(TimestampMillisecondArray::from_iter_values(numbers.clone()));

@@ -15,7 +15,13 @@ impl ProcessJoinFunction for Pair {
     type Right = Right;
     type Out = String;
 
-    fn process(&mut self, left: &Left, right: &Right, cx: &mut JoinContext<'_, '_>, out: &mut Collector<String>) -> Result<()> {
+    fn process(
+        &mut self,
+        left: &Left,
+        right: &Right,
+        cx: &mut JoinContext<'_, '_>,
+        out: &mut Collector<String>,
+    ) -> Result<()> {
         assert_eq!(cx.timestamp(), Some(cx.left_timestamp().max(cx.right_timestamp())));
         out.collect(format!("{}{}", left.1, right.1));
         Ok(())
@@ -130,6 +136,7 @@ proptest! {
         let fits = |left: i64, right: i64| (left + lower..=left + upper).contains(&right);
         for step in &steps {
             number += 1;
+            let mut has_moved = false;
             let name = char::from_u32(0x4E00 + number).unwrap();
             match *step {
                 Step::Left(key, time) => {
@@ -151,16 +158,18 @@ proptest! {
                 Step::Watermark(to) if to <= watermark => {}
                 Step::Watermark(to) => {
                     watermark = to;
+                    has_moved = true;
                     h.watermark(to).unwrap();
                 }
                 Step::Checkpoint => {
                     found.extend(h.take::<String>());
                     let snapshot = h.snapshot();
                     h = start(&factory, vec![snapshot]);
+                    has_moved = true;
                     h.watermark(watermark).unwrap();
                 }
             }
-            if matches!(step, Step::Watermark(to) if *to == watermark) || matches!(step, Step::Checkpoint) {
+            if has_moved {
                 lefts.retain(|(.., left)| left + upper.max(0) > watermark);
                 rights.retain(|(.., right)| right + (-lower).max(0) > watermark);
             }

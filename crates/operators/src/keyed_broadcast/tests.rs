@@ -33,10 +33,14 @@ impl KeyedBroadcastProcessFunction for Limits {
         out: &mut Collector<String>,
     ) -> Result<()> {
         let limit = self.limit.get(cx.broadcast_state(), &0).copied().unwrap_or(u64::MAX);
-        let sum = self.sum.update(cx, || 0, |sum| {
-            *sum += amount.1;
-            *sum
-        })?;
+        let sum = self.sum.update(
+            cx,
+            || 0,
+            |sum| {
+                *sum += amount.1;
+                *sum
+            },
+        )?;
         if sum > limit {
             out.collect(format!("{} {sum} > {limit}", cx.current_key()?));
         }
@@ -53,10 +57,13 @@ impl KeyedBroadcastProcessFunction for Limits {
         if limit == 0 {
             let sum = &self.sum;
             let mut seen = Vec::new();
-            cx.apply_to_keyed_state(|state| sum.keys(state), |key, state| {
-                seen.push(key.clone());
-                sum.update(state, || 0, |sum| *sum /= 2)
-            })?;
+            cx.apply_to_keyed_state(
+                |state| sum.keys(state),
+                |key, state| {
+                    seen.push(key.clone());
+                    sum.update(state, || 0, |sum| *sum /= 2)
+                },
+            )?;
             seen.sort();
             out.collect(format!("halved {}", seen.concat()));
         } else {
@@ -65,7 +72,12 @@ impl KeyedBroadcastProcessFunction for Limits {
         Ok(())
     }
 
-    fn on_timer(&mut self, _: Timer, cx: &mut KeyedReadOnlyContext<'_, String>, out: &mut Collector<String>) -> Result<()> {
+    fn on_timer(
+        &mut self,
+        _: Timer,
+        cx: &mut KeyedReadOnlyContext<'_, String>,
+        out: &mut Collector<String>,
+    ) -> Result<()> {
         let sum = self.sum.get(cx)?.copied();
         let limit = self.limit.get(cx.broadcast_state(), &0);
         out.collect(format!("{} ends with {sum:?} of {limit:?}", cx.current_key()?));

@@ -31,7 +31,12 @@ impl KeyedCoProcessFunction for Match {
         cx.timer_service().register_event_time_timer(time)
     }
 
-    fn process2(&mut self, payment: Payment, cx: &mut KeyedContext<'_, u32>, out: &mut Collector<String>) -> Result<()> {
+    fn process2(
+        &mut self,
+        payment: Payment,
+        cx: &mut KeyedContext<'_, u32>,
+        out: &mut Collector<String>,
+    ) -> Result<()> {
         let order = self.order.get(cx)?.cloned();
         out.collect(format!("{} paid {} for {order:?}", payment.0, payment.1));
         self.order.clear(cx)
@@ -60,11 +65,8 @@ fn both_inputs_share_state_and_timers() {
     h.process_on(1, vec![((1u32, 3u64), 7), ((3, 4), 8)]).unwrap();
     h.watermark(15).unwrap();
     let told = h.take_timed::<String>();
-    let expected = [
-        ("1 paid 3 for Some(\"tea\")", Some(7)),
-        ("3 paid 4 for None", Some(8)),
-        ("2: jam not paid at 15", Some(15)),
-    ];
+    let expected =
+        [("1 paid 3 for Some(\"tea\")", Some(7)), ("3 paid 4 for None", Some(8)), ("2: jam not paid at 15", Some(15))];
     assert_eq!(told, expected.map(|(text, time)| (text.to_owned(), time)));
     h.finish().unwrap();
     assert_eq!(h.take::<String>(), ["end"]);

@@ -26,7 +26,7 @@ impl ProcessFunction for Split {
         }
         self.seen.add(cx.operator_state(), value);
         cx.counter("seen").increment();
-        if value % 2 == 0 {
+        if value.is_multiple_of(2) {
             out.collect(value);
         } else {
             cx.output(&OutputTag::new("odd"), value.to_string());

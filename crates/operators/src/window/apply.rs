@@ -115,7 +115,12 @@ impl<K: Key, W: Window, F: AggregateFunction> ProcessWindowFunction for Aggregat
     type In = F::In;
     type Out = F::Out;
 
-    fn process(&mut self, elements: &[F::In], _: &mut WindowContext<'_, K, W>, out: &mut Collector<F::Out>) -> Result<()> {
+    fn process(
+        &mut self,
+        elements: &[F::In],
+        _: &mut WindowContext<'_, K, W>,
+        out: &mut Collector<F::Out>,
+    ) -> Result<()> {
         let mut acc = self.function.create();
         elements.iter().for_each(|value| self.function.add(&mut acc, value.clone()));
         out.collect(self.function.result(&acc));
@@ -179,12 +184,13 @@ where
 /// A [`CoGroupFunction`] as a function of the tagged records of both sides.
 pub struct CoGroupAll<K, W, A, B, U, F> {
     function: F,
-    types: PhantomData<fn(K, W, A, B) -> U>,
+    keys: PhantomData<fn(K, W)>,
+    rows: PhantomData<fn(A, B) -> U>,
 }
 
 impl<K, W, A, B, U, F> CoGroupAll<K, W, A, B, U, F> {
     pub(super) fn new(function: F) -> Self {
-        CoGroupAll { function, types: PhantomData }
+        CoGroupAll { function, keys: PhantomData, rows: PhantomData }
     }
 }
 

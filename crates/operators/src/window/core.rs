@@ -84,6 +84,9 @@ impl Rules {
 pub(super) type PaneOf<T, A, Tr, C> =
     Pane<<C as WindowContents<T>>::Acc, <Tr as Trigger<T, <A as WindowAssigner<T>>::Window>>::State>;
 
+/// The states and timers of one operator.
+pub(super) type IdsOf<T, A, Tr, C> = Ids<<A as WindowAssigner<T>>::Window, PaneOf<T, A, Tr, C>>;
+
 /// The states and timers of an operator that has been opened.
 pub(super) struct Ids<W, P> {
     pub panes: TableId<W, P>,
@@ -128,7 +131,7 @@ where
 {
     pub plan: Plan<T, A, Tr, C, R>,
     pub rules: Rules,
-    ids: Option<Ids<A::Window, PaneOf<T, A, Tr, C>>>,
+    ids: Option<IdsOf<T, A, Tr, C>>,
     pub due: DuePanes<K, A::Window>,
     position: Position,
     assigned: Assigned<A::Window>,
@@ -195,7 +198,7 @@ where
     }
 
     #[inline]
-    pub fn ids(&self) -> Result<Ids<A::Window, PaneOf<T, A, Tr, C>>> {
+    pub fn ids(&self) -> Result<IdsOf<T, A, Tr, C>> {
         self.ids.ok_or_else(|| Error::internal("a window operator is used before it was opened"))
     }
 

@@ -1,6 +1,6 @@
 //! Windows fire and go: when event time or the clock moves on, and when a trigger says so.
 
-use super::core::{Ids, PaneOf, WindowCore};
+use super::core::{IdsOf, PaneOf, WindowCore};
 use super::merging::{named, state_of};
 use super::results::Firing;
 use super::{WindowContents, WindowResults};
@@ -121,7 +121,13 @@ where
     }
 
     /// The last call of a window's trigger; then the window goes.
-    fn on_cleanup(&mut self, timer: Timer, window: A::Window, state: A::Window, cx: &mut OperatorContext) -> Result<()> {
+    fn on_cleanup(
+        &mut self,
+        timer: Timer,
+        window: A::Window,
+        state: A::Window,
+        cx: &mut OperatorContext,
+    ) -> Result<()> {
         let ids = self.ids()?;
         let (panes, key, slot) = keyed_of::<K>(&mut cx.keyed)?.keyed_table(ids.panes)?;
         let mut pane = panes.remove(slot, key, &state).unwrap_or_default();
@@ -132,8 +138,7 @@ where
             self.emit(acc, window, cx)?;
         }
         let timers = self.rules.timers(&window, &mut pane.at_end);
-        let mut trigger_cx =
-            TriggerContext::new(&mut pane.trigger, cx.watermark, &cx.env, timers, &mut self.requests);
+        let mut trigger_cx = TriggerContext::new(&mut pane.trigger, cx.watermark, &cx.env, timers, &mut self.requests);
         self.plan.trigger.clear(&window, &mut trigger_cx)?;
         self.plan.results.clear(Firing { cx, side: &mut self.side, window, merging: ids.in_flight.is_some() })?;
         if let Some(in_flight) = ids.in_flight {
@@ -182,8 +187,7 @@ where
         cx: &OperatorContext,
     ) -> Result<TriggerResult> {
         let timers = self.rules.timers(&window, &mut pane.at_end);
-        let mut trigger_cx =
-            TriggerContext::new(&mut pane.trigger, cx.watermark, &cx.env, timers, &mut self.requests);
+        let mut trigger_cx = TriggerContext::new(&mut pane.trigger, cx.watermark, &cx.env, timers, &mut self.requests);
         ask(&mut self.plan.trigger, timer, window, &mut trigger_cx)
     }
 
@@ -203,7 +207,9 @@ where
         let Some(pane) = panes.get_mut(slot, key, &state) else { return Ok(()) };
         let acc = pane.acc.take();
         // A window that will be cleaned up keeps its pane until then.
-        if result.is_purge() && self.rules.next_due(&window, pane.at_end).is_none() && self.plan.trigger.is_clear(&pane.trigger)
+        if result.is_purge()
+            && self.rules.next_due(&window, pane.at_end).is_none()
+            && self.plan.trigger.is_clear(&pane.trigger)
         {
             panes.remove(slot, key, &state);
         }
@@ -227,12 +233,7 @@ where
     }
 
     /// Does what the trigger of a window of the current key has asked for.
-    fn apply_requests(
-        &mut self,
-        ids: Ids<A::Window, PaneOf<T, A, Tr, C>>,
-        window: A::Window,
-        cx: &mut OperatorContext,
-    ) -> Result<()> {
+    fn apply_requests(&mut self, ids: IdsOf<T, A, Tr, C>, window: A::Window, cx: &mut OperatorContext) -> Result<()> {
         if self.requests.is_empty() {
             return Ok(());
         }

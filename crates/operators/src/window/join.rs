@@ -113,7 +113,11 @@ where
     }
 
     /// As [`JoinWindowed::co_group`], of what `evictor` leaves of each window.
-    pub fn evict_and_co_group<U, F, E>(self, evictor: E, function: F) -> impl OperatorFactory + use<K, A, B, W, Tr, U, F, E>
+    pub fn evict_and_co_group<U, F, E>(
+        self,
+        evictor: E,
+        function: F,
+    ) -> impl OperatorFactory + use<K, A, B, W, Tr, U, F, E>
     where
         U: Data,
         F: CoGroupFunction<K, A, B, U>,
@@ -201,7 +205,12 @@ where
         }
     }
 
-    fn advance_event_time(&mut self, to: Watermark, cx: &mut OperatorContext, out: &mut dyn Output) -> Result<Progress> {
+    fn advance_event_time(
+        &mut self,
+        to: Watermark,
+        cx: &mut OperatorContext,
+        out: &mut dyn Output,
+    ) -> Result<Progress> {
         advance_event_time(to, cx, |due, cx| self.core.fire_due(due, cx, out))
     }
 

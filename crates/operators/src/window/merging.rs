@@ -121,7 +121,9 @@ where
                 windows.push((new, new));
                 Ok(Some((new, new)))
             }
-            Merge::Within { window, state } => Ok((!self.rules.is_gone(&window, by.watermark)).then_some((window, state))),
+            Merge::Within { window, state } => {
+                Ok((!self.rules.is_gone(&window, by.watermark)).then_some((window, state)))
+            }
             Merge::Merged { window, state } => {
                 if self.rules.is_gone(&window, by.watermark) {
                     return Err(Error::data(format!(

@@ -27,9 +27,9 @@ pub use assigners::{
 pub use builder::{EvictingWindowed, Windowed};
 pub use contents::WindowContents;
 pub use evictors::{CountEvictor, DeltaEvictor, TimeEvictor};
-pub(crate) use pane::DuePanes;
 pub use join::{JoinWindowed, Tagged};
 pub use operator::WindowFactory;
+pub(crate) use pane::DuePanes;
 pub use results::WindowResults;
 pub use triggers::{
     ContinuousEventTimeTrigger, ContinuousProcessingTimeTrigger, CountTrigger, DeltaTrigger, EventTimeTrigger,

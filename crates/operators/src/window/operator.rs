@@ -80,7 +80,12 @@ where
         self.core.add(rows, times, keys, cx, out)
     }
 
-    fn advance_event_time(&mut self, to: Watermark, cx: &mut OperatorContext, out: &mut dyn Output) -> Result<Progress> {
+    fn advance_event_time(
+        &mut self,
+        to: Watermark,
+        cx: &mut OperatorContext,
+        out: &mut dyn Output,
+    ) -> Result<Progress> {
         advance_event_time(to, cx, |due, cx| self.core.fire_due(due, cx, out))
     }
 

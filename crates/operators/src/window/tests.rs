@@ -13,7 +13,7 @@ mod triggers;
 use crate::harness::{Harness, by};
 use crate::window::{Apply, Windowed};
 use flott_api::OperatorFactory;
-use flott_api::function::{Collector, TimeWindow, Trigger, Window, WindowAssigner};
+use flott_api::function::{Collector, ProcessWindowFunction, TimeWindow, Trigger, Window, WindowAssigner};
 use flott_env::Env;
 use std::time::Duration;
 
@@ -46,7 +46,7 @@ fn tell_numbers<A: WindowAssigner<Row>, Tr: Trigger<Row, A::Window>>(
 
 fn telling<W: Window>(
     name: impl Fn(W) -> String + Clone + Send + Sync + 'static,
-) -> Apply<String, W, Row, String, impl FnMut(&String, W, &[Row], &mut Collector<String>) + Clone + Send + Sync + 'static> {
+) -> impl ProcessWindowFunction<Key = String, Window = W, In = Row, Out = String> {
     Apply::new(move |key: &String, window: W, rows: &[Row], out: &mut Collector<String>| {
         let numbers: Vec<String> = rows.iter().map(|row| row.1.to_string()).collect();
         let parts = [key.clone(), name(window), numbers.join("+")];

@@ -19,7 +19,8 @@ pub(super) fn scatter(
         .map(|rows| {
             let kinds = columns.kinds.as_ref().map(|k| rows.iter().map(|&r| k[r as usize]).collect());
             let times = times.map(|t| rows.iter().map(|&r| t[r as usize]).collect());
-            let batch = arrow_select::take::take_record_batch(&columns.batch, &UInt32Array::from(rows)).map_err(arrow)?;
+            let batch =
+                arrow_select::take::take_record_batch(&columns.batch, &UInt32Array::from(rows)).map_err(arrow)?;
             Ok((Columns { batch, kinds }, times))
         })
         .collect()

@@ -134,7 +134,8 @@ impl Port {
                 let mut part_times: Vec<Option<Vec<EventTime>>> = Vec::with_capacity(channels);
                 for channel in 0..channels {
                     // Records with and without time, from two ends of a union, do not share a batch.
-                    if matches!(&self.open[channel], Some(OpenBatch::Rows { times: have, .. }) if have.is_some() != times.is_some()) {
+                    if matches!(&self.open[channel], Some(OpenBatch::Rows { times: have, .. }) if have.is_some() != times.is_some())
+                    {
                         self.seal_channel(channel)?;
                     }
                     match self.open[channel].take() {

@@ -50,7 +50,8 @@ pub struct Input {
 impl Input {
     /// The channels of `gate`; `inputs` says how many belong to each input, in order.
     pub fn new(gate: Gate, inputs: &[usize], exactly_once: bool) -> Self {
-        let places = inputs.iter().enumerate().flat_map(|(input, &n)| (0..n).map(move |channel| (input, channel))).collect();
+        let places =
+            inputs.iter().enumerate().flat_map(|(input, &n)| (0..n).map(move |channel| (input, channel))).collect();
         Input {
             aligner: BarrierAligner::new(gate.channels(), exactly_once),
             valves: inputs.iter().map(|&n| WatermarkValve::new(n)).collect(),

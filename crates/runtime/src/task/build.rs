@@ -48,9 +48,7 @@ pub(super) async fn build(mut spec: TaskSpec, running: &Running) -> Result<Task>
             NodeKind::Operator(factory) => {
                 let mut cx = OperatorContext::new(info, spec.env.clone(), spec.mode, spec.config.clone(), metrics);
                 cx.keyed = factory.keyed_state(cx.info.max_parallelism, cx.info.key_groups());
-                restore_operator(&spec, &mut cx, restore)
-                    .await
-                    .in_context(|| format!("operator `{}`", node.name))?;
+                restore_operator(&spec, &mut cx, restore).await.in_context(|| format!("operator `{}`", node.name))?;
                 chain.nodes.push(Node { operator: factory.create()?, cx, links });
             }
             NodeKind::Sink(sink) => {
@@ -119,7 +117,9 @@ fn places(vertex: &JobVertex) -> Vec<Option<Target>> {
 fn links(node: &ChainNode, places: &[Option<Target>], exchanges: &[usize], first_port: usize) -> Vec<Link> {
     let target = |target: flott_graph::Target| match target {
         flott_graph::Target::Chained(n) => places.get(n).copied().flatten(),
-        flott_graph::Target::Exchange(edge) => exchanges.iter().position(|e| *e == edge).map(|n| Target::Exit(first_port + n)),
+        flott_graph::Target::Exchange(edge) => {
+            exchanges.iter().position(|e| *e == edge).map(|n| Target::Exit(first_port + n))
+        }
     };
     node.links.iter().filter_map(|l| Some(Link { tag: l.tag.clone(), target: target(l.target)? })).collect()
 }

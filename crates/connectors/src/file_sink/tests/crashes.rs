@@ -78,7 +78,7 @@ fn a_full_disk_is_a_limit_error_and_loses_and_doubles_nothing() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(4000))]
+    #![proptest_config(ProptestConfig::with_cases(96))]
     #[test]
     fn crash_after_crash_at_any_parallelism_loses_and_doubles_nothing(
         crashes in proptest::collection::vec((0..60usize, 1..4u32, prop_oneof![

@@ -22,15 +22,16 @@ struct State {
     steps: usize,
     fails_at: Option<(usize, Fault)>,
     has_crashed: bool,
-    gate: Option<mpsc::Receiver<()>>,
+    gate: Option<(mpsc::SyncSender<()>, mpsc::Receiver<()>)>,
 }
 
 impl Faults {
-    /// The next write waits until what is returned is dropped.
-    pub(crate) fn close_gate(&self) -> mpsc::SyncSender<()> {
+    /// The next write says that it has come and waits until the sender is dropped.
+    pub(crate) fn close_gate(&self) -> (mpsc::SyncSender<()>, mpsc::Receiver<()>) {
         let (gate, waiting) = mpsc::sync_channel(0);
-        self.0.lock().unwrap().gate = Some(waiting);
-        gate
+        let (comes, reached) = mpsc::sync_channel(1);
+        self.0.lock().unwrap().gate = Some((comes, waiting));
+        (gate, reached)
     }
 
     /// Step number `step` fails.
@@ -42,7 +43,8 @@ impl Faults {
 
     pub(crate) fn step(&self, what: &'static str) -> Result<()> {
         let gate = if what == "write" { self.0.lock().unwrap().gate.take() } else { None };
-        if let Some(gate) = gate {
+        if let Some((comes, gate)) = gate {
+            comes.send(()).unwrap();
             // It ends with an error when the other end is dropped.
             let _ = gate.recv();
         }

@@ -85,7 +85,7 @@ fn a_writer_that_fails_removes_what_no_checkpoint_knows() {
 fn a_write_that_is_under_way_when_the_writer_fails_is_over_before_the_next_one_begins() {
     let folder = folder();
     let faults = Faults::default();
-    let gate = faults.close_gate();
+    let (gate, reached) = faults.close_gate();
     let env = flott_env::Env::real().unwrap();
     env.block_on(async {
         let sink = one_file(sink(&out(&folder))).with_disk(Disk { faults: faults.clone() });
@@ -99,6 +99,7 @@ fn a_write_that_is_under_way_when_the_writer_fails_is_over_before_the_next_one_b
             opens.store(true, Ordering::SeqCst);
             drop(gate);
         });
+        reached.recv().unwrap();
         drop(writer);
         assert!(is_open.load(Ordering::SeqCst));
         opened.await.unwrap();

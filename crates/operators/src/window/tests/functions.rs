@@ -105,10 +105,14 @@ impl ProcessWindowFunction for Firings {
     ) -> Result<()> {
         let before = self.of_window.get(cx)?.copied().unwrap_or(0);
         self.of_window.set(cx, before + 1)?;
-        let all = self.of_key.update(cx, || 0, |n| {
-            *n += 1;
-            *n
-        })?;
+        let all = self.of_key.update(
+            cx,
+            || 0,
+            |n| {
+                *n += 1;
+                *n
+            },
+        )?;
         let (key, window, time) = (cx.current_key()?.clone(), cx.window(), cx.timestamp());
         assert_eq!(time, Some(window.max_timestamp()));
         out.collect(format!("{key} {window} {} rows, fired {before} before, {all} in all", rows.len()));
@@ -163,7 +167,12 @@ impl ProcessAllWindowFunction for Everything {
     type In = Row;
     type Out = String;
 
-    fn process(&mut self, rows: &[Row], cx: &mut WindowContext<'_, (), TimeWindow>, out: &mut Collector<String>) -> Result<()> {
+    fn process(
+        &mut self,
+        rows: &[Row],
+        cx: &mut WindowContext<'_, (), TimeWindow>,
+        out: &mut Collector<String>,
+    ) -> Result<()> {
         out.collect(format!("{} {}", cx.window(), rows.iter().map(|r| r.0.as_str()).collect::<String>()));
         Ok(())
     }

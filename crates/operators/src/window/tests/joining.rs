@@ -2,7 +2,9 @@
 
 use super::*;
 use crate::harness::Setup;
-use crate::window::{CountEvictor, CountTrigger, EventTimeSessionWindows, JoinWindowed, Tagged, TumblingEventTimeWindows};
+use crate::window::{
+    CountEvictor, CountTrigger, EventTimeSessionWindows, JoinWindowed, Tagged, TumblingEventTimeWindows,
+};
 use flott_api::function::OutputTag;
 
 type Other = (String, char);

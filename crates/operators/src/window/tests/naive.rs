@@ -102,7 +102,7 @@ fn on_grid(steps: &[Step], size: i64, slide: i64, lateness: i64) -> (Vec<String>
         late += u64::from(!placed && time + lateness <= watermark);
     }
     // What was in a window when the watermark passed its end.
-    for ((key, start), _) in &windows {
+    for (key, start) in windows.keys() {
         let end = start + size - 1;
         let on_time: Vec<u32> = (records(steps).into_iter())
             .filter(|(k, _, time, met)| k == key && (*start..=end).contains(time) && *met < end)

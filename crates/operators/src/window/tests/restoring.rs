@@ -58,12 +58,15 @@ fn runs_alike(factory: &dyn OperatorFactory, expected: &[&[&str]]) {
 #[test]
 fn tumbling_windows_survive_at_any_parallelism() {
     let factory = tell(windowed(TumblingEventTimeWindows::of(ms(10))));
-    runs_alike(&factory, &[
-        &["a [0, 10) 0", "b [0, 10) 1", "c [0, 10) 2", "d [0, 10) 3", "e [0, 10) 4", "f [0, 10) 5"],
-        &[],
-        &["a [10, 20) 10+20", "b [10, 20) 11", "c [10, 20) 12", "d [10, 20) 13", "e [10, 20) 14", "f [10, 20) 15"],
-        &["f [40, 50) 21"],
-    ]);
+    runs_alike(
+        &factory,
+        &[
+            &["a [0, 10) 0", "b [0, 10) 1", "c [0, 10) 2", "d [0, 10) 3", "e [0, 10) 4", "f [0, 10) 5"],
+            &[],
+            &["a [10, 20) 10+20", "b [10, 20) 11", "c [10, 20) 12", "d [10, 20) 13", "e [10, 20) 14", "f [10, 20) 15"],
+            &["f [40, 50) 21"],
+        ],
+    );
 }
 
 #[test]
@@ -84,26 +87,31 @@ fn windows_within_their_allowed_lateness_survive() {
 #[test]
 fn sessions_survive_with_the_windows_they_have_merged_into() {
     let factory = tell(windowed(EventTimeSessionWindows::with_gap(ms(16))));
-    runs_alike(&factory, &[
-        &[],
-        &[],
-        &[],
+    runs_alike(
+        &factory,
         &[
-            "a [3, 35) 0+10+20",
-            "b [3, 34) 1+11",
-            "c [3, 34) 2+12",
-            "d [3, 34) 3+13",
-            "e [3, 34) 4+14",
-            "f [3, 34) 5+15",
-            "f [41, 57) 21",
+            &[],
+            &[],
+            &[],
+            &[
+                "a [3, 35) 0+10+20",
+                "b [3, 34) 1+11",
+                "c [3, 34) 2+12",
+                "d [3, 34) 3+13",
+                "e [3, 34) 4+14",
+                "f [3, 34) 5+15",
+                "f [41, 57) 21",
+            ],
         ],
-    ]);
+    );
 }
 
 #[test]
 fn triggers_state_and_timers_survive() {
-    let factory =
-        tell(windowed(TumblingEventTimeWindows::of(ms(100))).trigger(PurgingTrigger::of(ContinuousEventTimeTrigger::of(ms(25)))));
+    let factory = tell(
+        windowed(TumblingEventTimeWindows::of(ms(100)))
+            .trigger(PurgingTrigger::of(ContinuousEventTimeTrigger::of(ms(25)))),
+    );
     let content = ["a [0, 100) 0+10+20", "b [0, 100) 1+11", "c [0, 100) 2+12", "d [0, 100) 3+13", "e [0, 100) 4+14"];
     let f = "f [0, 100) 5+15+21";
     runs_alike(&factory, &[&[], &[], &[content.as_slice(), &[f]].concat(), &[]]);

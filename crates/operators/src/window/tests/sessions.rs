@@ -128,7 +128,12 @@ impl Trigger<Row, TimeWindow> for Noting {
         Ok(TriggerResult::Continue)
     }
 
-    fn on_event_time(&mut self, _: EventTime, _: &TimeWindow, cx: &mut TriggerContext<'_, u32>) -> Result<TriggerResult> {
+    fn on_event_time(
+        &mut self,
+        _: EventTime,
+        _: &TimeWindow,
+        cx: &mut TriggerContext<'_, u32>,
+    ) -> Result<TriggerResult> {
         Ok(if *cx.state() == 2 { TriggerResult::Fire } else { TriggerResult::Continue })
     }
 
@@ -188,7 +193,13 @@ impl WindowAssigner<Row> for Shrinking {
     fn is_merging(&self) -> bool {
         true
     }
-    fn assign(&mut self, row: &Row, _: Option<EventTime>, _: &AssignContext<'_>, windows: &mut Vec<Shrunk>) -> Result<()> {
+    fn assign(
+        &mut self,
+        row: &Row,
+        _: Option<EventTime>,
+        _: &AssignContext<'_>,
+        windows: &mut Vec<Shrunk>,
+    ) -> Result<()> {
         windows.push(Shrunk(i64::from(row.1)));
         Ok(())
     }

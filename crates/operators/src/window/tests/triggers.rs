@@ -192,7 +192,13 @@ struct AtFixedTimes;
 impl<W: Window> Trigger<Row, W> for AtFixedTimes {
     type State = ();
 
-    fn on_element(&mut self, _: &Row, _: Option<EventTime>, _: &W, cx: &mut TriggerContext<'_, ()>) -> Result<TriggerResult> {
+    fn on_element(
+        &mut self,
+        _: &Row,
+        _: Option<EventTime>,
+        _: &W,
+        cx: &mut TriggerContext<'_, ()>,
+    ) -> Result<TriggerResult> {
         for _ in 0..3 {
             cx.register_event_time_timer(EventTime(25));
             cx.register_event_time_timer(EventTime(35));

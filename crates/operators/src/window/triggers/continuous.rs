@@ -40,7 +40,9 @@ impl<T, W: Window> Trigger<T, W> for ContinuousEventTimeTrigger {
         }
         if cx.state().is_none() {
             let time = time.ok_or_else(|| {
-                Error::invalid("a continuous event-time trigger needs records with event time; assign timestamps before it")
+                Error::invalid(
+                    "a continuous event-time trigger needs records with event time; assign timestamps before it",
+                )
             })?;
             cx.register_event_time_timer(window.max_timestamp());
             self.register_next(time.0.wrapping_sub(time.0 % self.interval_ms), window, cx);

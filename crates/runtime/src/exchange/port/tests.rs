@@ -65,7 +65,8 @@ fn broadcast_gives_everything_to_everyone_and_global_to_the_first() {
 
 #[test]
 fn a_custom_partitioner_chooses_and_a_wrong_choice_is_refused() {
-    let (mut chosen, gates) = port(Partitioning::Custom(Arc::new(CustomRouter::<u64, _>::new(|n: &u64, p: u32| *n as u32 % p))), 2);
+    let (mut chosen, gates) =
+        port(Partitioning::Custom(Arc::new(CustomRouter::<u64, _>::new(|n: &u64, p: u32| *n as u32 % p))), 2);
     chosen.emit(Batch::of((0..10u64).collect())).unwrap();
     flush(&mut chosen);
     assert_eq!(received(&gates[1]).0, [1, 3, 5, 7, 9]);

@@ -100,7 +100,9 @@ impl<F: AsyncFunction> AsyncWait<F> {
 impl<F: AsyncFunction> OperatorFactory for AsyncWait<F> {
     fn create(&self) -> Result<Box<dyn Operator>> {
         if self.capacity == 0 {
-            return Err(Error::invalid("an asynchronous operator with a capacity of 0 can do nothing; allow at least 1 call"));
+            return Err(Error::invalid(
+                "an asynchronous operator with a capacity of 0 can do nothing; allow at least 1 call",
+            ));
         }
         Ok(Box::new(AsyncWaitOperator {
             function: Some(self.function.clone()),
@@ -204,12 +206,8 @@ impl<F: AsyncFunction> Operator for AsyncWaitOperator<F> {
             return Err(Error::internal("an asynchronous operator is opened twice"));
         };
         function.open(&mut OpenContext::new(cx))?;
-        self.asking = Some(Arc::new(Asking {
-            function,
-            retry: self.retry.clone(),
-            timeout: self.timeout,
-            env: cx.env.clone(),
-        }));
+        self.asking =
+            Some(Arc::new(Asking { function, retry: self.retry.clone(), timeout: self.timeout, env: cx.env.clone() }));
         let state = cx.state.list("async in flight", Redistribution::Split)?;
         let restored = std::mem::take(state.get_mut(&mut cx.state));
         self.waiting.extend(restored.into_iter().map(|(input, time)| Given::restored(input, time)));
@@ -232,7 +230,8 @@ impl<F: AsyncFunction> Operator for AsyncWaitOperator<F> {
         self.start_calls(cx, out)?;
         while let Poll::Ready(Some((id, answer))) = self.calls.poll_next_unpin(task) {
             let place = self.queue.place(id);
-            let results = answer.in_context(|| place.map_or("a restored record".to_owned(), |p| Place::to_string(&p)))?;
+            let results =
+                answer.in_context(|| place.map_or("a restored record".to_owned(), |p| Place::to_string(&p)))?;
             self.queue.complete(id, results);
             self.release(out)?;
             self.start_calls(cx, out)?;
