@@ -25,6 +25,7 @@ pub mod plan;
 pub mod scenario;
 pub mod store;
 pub mod sweep;
+pub mod threads;
 pub mod trace;
 pub mod world;
 

@@ -5,4 +5,7 @@
 #[path = "../jobs/mod.rs"]
 mod jobs;
 
+mod process;
+mod recovery;
 mod simulated;
+mod threads;

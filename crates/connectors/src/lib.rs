@@ -10,7 +10,7 @@
 //!
 //! | sink | |
 //! |---|---|
-//! | [`print`] | standard output or standard error |
+//! | [`mod@print`] | standard output or standard error |
 //! | [`blackhole`] | nowhere |
 //! | [`collect`] | the program that started the job |
 //! | [`function`] | a function |

@@ -12,7 +12,7 @@ pub struct Collector<T> {
     timed: bool,
     /// The time of the record being processed.
     current: Option<EventTime>,
-    /// As many rows as the last run had: the next one is likely to need as much room.
+    /// About as many rows as the last runs had: the next one is likely to need as much room.
     expected: usize,
     /// Full runs: a batch has a time for all of its rows or for none, so a change between the two ends a run.
     runs: Vec<Batch>,
@@ -102,7 +102,7 @@ impl<T: Data> Collector<T> {
         if self.rows.is_empty() {
             return None;
         }
-        self.expected = self.rows.len();
+        self.expected = self.rows.len().max(self.expected / 2);
         let rows = std::mem::take(&mut self.rows);
         let times = self.timed.then(|| std::mem::take(&mut self.times));
         Some(Batch::timed(rows, times))

@@ -58,9 +58,10 @@ impl TimeWindow {
 impl Window for TimeWindow {
     #[inline]
     fn max_timestamp(&self) -> EventTime {
-        EventTime(self.end.0 - 1)
+        EventTime(self.end.0.saturating_sub(1))
     }
 
+    #[inline]
     fn merged(&self, other: &Self) -> Option<Self> {
         self.intersects(other).then(|| self.cover(other))
     }

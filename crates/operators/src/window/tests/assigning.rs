@@ -170,3 +170,21 @@ fn global_windows_never_fire_by_themselves() {
     h.finish().unwrap();
     assert_eq!(h.told(), ["a 1+2"], "with an event-time trigger they fire at the end");
 }
+
+#[test]
+fn many_keys_and_windows_at_once() {
+    let sum = |a: Row, b: Row| (a.0, a.1 + b.1);
+    let windows = windowed(SlidingEventTimeWindows::of(ms(20), ms(10)));
+    let mut h = Harness::new(windows.reduce(sum));
+    for round in 0..2 {
+        let row = |n: u32| ((format!("k{n}"), 1u32), i64::from(round * 10 + n % 10));
+        h.process_timed((0..20_000).map(row).collect()).unwrap();
+    }
+    h.watermark(i64::MAX).unwrap();
+    let mut fired = h.take_timed::<Row>();
+    fired.sort();
+    // [-10, 10), [0, 20) with both rounds, [10, 30).
+    assert_eq!(fired.len(), 60_000);
+    assert_eq!(fired.iter().filter(|(row, time)| row.1 == 2 && *time == Some(19)).count(), 20_000);
+    assert_eq!(h.entries(), 0);
+}

@@ -238,3 +238,13 @@ fn a_timer_that_a_trigger_left_behind_finds_the_window_gone() {
     assert_eq!(h.fired(1000), [] as [&str; 0]);
     assert_eq!(h.entries(), 0);
 }
+
+#[test]
+fn windows_may_fire_anywhere_in_a_long_batch() {
+    let mut h = Harness::new(tell_numbers(windowed(GlobalWindows).trigger(PurgingTrigger::of(CountTrigger::of(3)))));
+    let rows: Vec<Row> = (0..1000u32).map(|n| (format!("k{}", n % 7), n)).collect();
+    h.process(rows).unwrap();
+    let expected: Vec<String> =
+        (14..1000).filter(|n| n % 21 >= 14).map(|n| format!("k{} {}+{}+{n}", n % 7, n - 14, n - 7)).collect();
+    assert_eq!(h.take::<String>(), expected);
+}
