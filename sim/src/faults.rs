@@ -32,6 +32,8 @@ pub struct StoreFaults {
     pub read_fails: f64,
     /// An operation takes two hundred times as long.
     pub slow: f64,
+    /// There is no room for this part of the life, in milliseconds.
+    pub full_ms: Range<u64>,
 }
 
 /// Faults of messages between job master and tasks.
@@ -133,6 +135,13 @@ fn chance(random: &mut Rng, most: f64) -> f64 {
     if random.bool() { 0.0 } else { random.f64() * most }
 }
 
+/// A part of a life in milliseconds, empty in half of all draws.
+fn part_of_life(random: &mut Rng) -> Range<u64> {
+    let start = random.u64(..1000);
+    let len = if random.bool() { 0 } else { random.u64(..2000) };
+    start..start + len
+}
+
 fn up_to_ms(random: &mut Rng, most: u64) -> Duration {
     Duration::from_millis(random.u64(..=most))
 }
@@ -145,6 +154,7 @@ impl StoreFaults {
             answer_lost: chance(random, 0.3),
             read_fails: chance(random, 0.2),
             slow: chance(random, 0.02),
+            full_ms: part_of_life(random),
         }
     }
 }
@@ -162,13 +172,11 @@ impl MessageFaults {
 
 impl LedgerFaults {
     fn draw(random: &mut Rng) -> Self {
-        let start = random.u64(..2000);
-        let len = if random.bool() { 0 } else { random.u64(..4000) };
         LedgerFaults {
             latency_max: up_to_ms(random, 10),
             stage_fails: chance(random, 0.05),
             answer_lost: chance(random, 0.5),
-            away_ms: start..start + len,
+            away_ms: part_of_life(random),
         }
     }
 }

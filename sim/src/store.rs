@@ -24,6 +24,8 @@ use std::time::Duration;
 
 /// What a slow operation takes, in times of a usual one.
 const SLOWNESS: u32 = 200;
+/// `ENOSPC`.
+const NO_SPACE: i32 = 28;
 
 /// The disk. Cheap to clone; all clones are the same disk.
 #[derive(Clone, Default)]
@@ -190,6 +192,12 @@ impl ObjectStore for SimStore {
         let (disk, path, trace) = (self.disk.clone(), location.clone(), self.trace.clone());
         let flight = Flight { disk, path, bytes, options, cut, has_landed: false, trace };
         self.env.sleep(before).await;
+        if self.faults.full_ms.contains(&(self.env.elapsed().as_millis() as u64)) {
+            flight.give_up();
+            self.note(format_args!("store put {location}: no room"));
+            let full = std::io::Error::from_raw_os_error(NO_SPACE);
+            return Err(Error::Generic { store: "simulation", source: Box::new(full) });
+        }
         if fails {
             flight.give_up();
             self.note(format_args!("store put {location} fails"));

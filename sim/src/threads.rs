@@ -2,12 +2,12 @@
 //!
 //! Here the course of a run is not repeatable; what it must give is the same.
 
+use crate::Job;
 use crate::executor::submission;
 use crate::faults::{Faults, Pace};
 use crate::plan::{Life, Until};
 use crate::trace::Trace;
 use crate::world::World;
-use crate::Job;
 use flott::minicluster::MiniCluster;
 use flott_api::JobStatus;
 use flott_api::metrics::MetricRegistry;
@@ -25,10 +25,14 @@ pub fn run(job: &Job, data_seed: u64, parallelisms: &[u32], checkpoints: u64) ->
     let world = World::new(data_seed, Trace::new());
     let mut stopped = 0;
     for (number, parallelism) in parallelisms.iter().enumerate() {
-        let until = if number + 1 == parallelisms.len() { Until::End } else { Until::Checkpoints(checkpoints, Duration::ZERO) };
+        let until =
+            if number + 1 == parallelisms.len() { Until::End } else { Until::Checkpoints(checkpoints, Duration::ZERO) };
         let life = Life {
             options: vec![("execution.checkpointing.interval", "10 ms".to_owned())],
-            faults: Faults { pace: Pace { rows_max: 7, pause_max: Duration::from_millis(4), stalls: 0.0 }, ..Faults::default() },
+            faults: Faults {
+                pace: Pace { rows_max: 7, pause_max: Duration::from_millis(4), stalls: 0.0 },
+                ..Faults::default()
+            },
             ..Life::quiet(*parallelism, until)
         };
         let status = run_once(job, &world, &life, number > 0).map_err(|e| format!("run {number}: {e}"))?;

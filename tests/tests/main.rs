@@ -5,6 +5,7 @@
 #[path = "../jobs/mod.rs"]
 mod jobs;
 
+mod bad_input;
 mod process;
 mod recovery;
 mod simulated;

@@ -1,6 +1,10 @@
 //! The resumable job as a second process: started, watched, killed.
 
-#![expect(clippy::disallowed_methods, clippy::disallowed_types, reason = "real processes on real files are what is tested")]
+#![expect(
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    reason = "real processes on real files are what is tested"
+)]
 
 use std::collections::BTreeMap;
 use std::fs::File;

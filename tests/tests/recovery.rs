@@ -15,7 +15,13 @@ fn a_job_that_is_killed_many_times_loses_and_doubles_nothing() {
     while kills < KILLS {
         let parallelism = ["1", "2", "3", "7"][random.usize(..4)];
         let mut run = place.start(&[
-            "--rate", "6000", "-p", parallelism, "--checkpoint-interval", "20 ms", "-Drestart-strategy.type=none",
+            "--rate",
+            "6000",
+            "-p",
+            parallelism,
+            "--checkpoint-interval",
+            "20 ms",
+            "-Drestart-strategy.type=none",
         ]);
         // A line comes every hundred records of a subtask; none at all is right after the start.
         let lines = if random.u8(..6) == 0 { 0 } else { random.usize(1..30) };

@@ -190,6 +190,14 @@ impl<F: AsyncFunction> AsyncWaitOperator<F> {
         Ok(())
     }
 
+    /// Puts into the state what has no results yet.
+    fn remember(&self, cx: &mut OperatorContext) {
+        if let Some(state) = &self.state {
+            let waiting = self.waiting.iter().filter_map(Given::input);
+            state.update(&mut cx.state, self.queue.inputs().chain(waiting).collect());
+        }
+    }
+
     fn is_empty(&self) -> bool {
         self.waiting.is_empty() && self.queue.is_empty()
     }
@@ -249,12 +257,10 @@ impl<F: AsyncFunction> Operator for AsyncWaitOperator<F> {
         self.push_control(Control::Idle, cx, out)
     }
 
-    fn before_barrier(&mut self, cx: &mut OperatorContext, _: &mut dyn Output) -> Result<()> {
-        if let Some(state) = &self.state {
-            let waiting = self.waiting.iter().filter_map(Given::input);
-            state.update(&mut cx.state, self.queue.inputs().chain(waiting).collect());
-        }
-        Ok(())
+    fn before_barrier(&mut self, cx: &mut OperatorContext, out: &mut dyn Output) -> Result<()> {
+        self.remember(cx);
+        // What has come out of the queue is not in the state and belongs before the barrier.
+        self.collector.flush(out)
     }
 
     fn end_input(&mut self, _: usize, _: &mut OperatorContext, _: &mut dyn Output) -> Result<()> {
@@ -262,8 +268,13 @@ impl<F: AsyncFunction> Operator for AsyncWaitOperator<F> {
         Ok(())
     }
 
-    fn finish(&mut self, _: &mut OperatorContext, _: &mut dyn Output) -> Result<Progress> {
-        Ok(if self.is_empty() { Progress::Done } else { Progress::More })
+    fn finish(&mut self, cx: &mut OperatorContext, _: &mut dyn Output) -> Result<Progress> {
+        if !self.is_empty() {
+            return Ok(Progress::More);
+        }
+        // No barrier comes any more: what was under way at the last one must not be in the last checkpoints.
+        self.remember(cx);
+        Ok(Progress::Done)
     }
 }
 

@@ -146,6 +146,11 @@ impl SourceTask {
         }
     }
 
+    /// What the reader has given and the task has not taken yet.
+    pub(crate) fn take_queued(&mut self) -> Option<InputEvent> {
+        self.queue.pop_front()
+    }
+
     /// The next thing that the source has for its task.
     pub(crate) fn poll_next(&mut self, task: &mut Context<'_>) -> Poll<Result<InputEvent>> {
         loop {

@@ -255,7 +255,15 @@ impl Task {
         match command {
             TaskCommand::Trigger(barrier) => {
                 self.requested = Some(barrier);
-                let is_source = matches!(self.input, TaskInput::Source(_));
+                let mut is_source = false;
+                // What the reader has given belongs before the barrier: its position is behind it already.
+                while let TaskInput::Source(source) = &mut self.input {
+                    is_source = true;
+                    match source.take_queued() {
+                        Some(event) => self.on_input(event).await?,
+                        None => break,
+                    }
+                }
                 if is_source || self.ended {
                     self.checkpoint(barrier).await?;
                 }

@@ -39,6 +39,10 @@ fn main() -> Result<()> {
         })
         .uid("count");
     counts.write_text(format!("{output}/counts")).with_rolling_policy(rolling).uid("counted");
+    if args.has("other") {
+        // Another job, by its operators.
+        return other(&input, &output, args.get("name").unwrap_or("resumable job"));
+    }
     env.execute(args.get("name").unwrap_or("resumable job"))?;
     println!("done");
     Ok(())
