@@ -1,7 +1,7 @@
 //! The outside world behind one seam: clock, chance, tasks and threads.
 //!
 //! Product code asks an [`Env`] for the time, for random numbers and for somewhere to run. [`Env::real`] answers
-//! with the machine; [`Env::simulated`] answers with a virtual clock, a seed and one thread, so that the same code
+//! with the machine; [`Env::run_simulation`] gives one that answers with a virtual clock, a seed and one thread, so that the same code
 //! runs deterministically. This is the only kernel crate that may touch the real ones.
 
 #![expect(clippy::disallowed_methods, reason = "this crate is the seam through which the machine is reached")]

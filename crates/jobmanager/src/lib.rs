@@ -2,7 +2,7 @@
 //! what has failed.
 //!
 //! Everything that decides is a pure machine (`fn on(&mut self, event, now) -> Vec<Command>`); [`job::JobMaster`]
-//! joins them and [`job::start`] runs them against the world.
+//! joins them and [`job::Prepared::start`] runs them against the world.
 //!
 //! ```text
 //!              control requests, task events, timers, storage results

@@ -90,14 +90,14 @@ fn a_checkpoint_of_another_job_is_refused() {
     let (place, found) = killed();
     let path = found[0].display().to_string();
     let other = Place::new(1, 10, 10);
-    let mut command = other.command(&["--other"]);
+    let mut command = other.command(&["--other", "true"]);
     command.args(["--from", &path]);
     let (status, _, errors) = other.watch(command).end();
     assert!(!status.success());
     assert!(errors.contains("holds state of operator") && errors.contains("does not claim"), "{errors}");
     assert!(other.committed("records").is_empty());
     // By name it is not even looked at.
-    let mut command = other.command(&["--other", "--name", "another job"]);
+    let mut command = other.command(&["--other", "true", "--name", "another job"]);
     command.arg("--checkpoint-dir").arg(place.path("checkpoints"));
     let (status, _, errors) = other.watch(command).end();
     assert!(status.success(), "{errors}");

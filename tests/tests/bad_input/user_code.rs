@@ -90,7 +90,9 @@ fn an_error_in_open_names_the_operator() {
 fn run_failing(failures: u32, strategy: &[(&str, &str)], panics: bool) -> (Result<Vec<i64>>, u32) {
     let env = environment();
     env.enable_checkpointing(Duration::from_millis(10));
-    strategy.iter().for_each(|(key, value)| drop(env.configure(key, *value)));
+    for (key, value) in strategy {
+        env.configure(key, *value);
+    }
     let failed = Arc::new(AtomicU32::new(0));
     let count = failed.clone();
     let numbers = env.from_sequence(1, 200).try_map(move |n| {
