@@ -32,6 +32,12 @@ impl Rows {
         *self.0.entry((sink.to_owned(), row)).or_default() += 1;
     }
 
+    /// The rows that `is_wanted` wants, each once: what was committed at least once.
+    #[must_use]
+    pub fn at_most_once(&self, is_wanted: impl Fn(&str) -> bool) -> Rows {
+        Rows(self.0.keys().filter(|(_, row)| is_wanted(row)).map(|row| (row.clone(), 1)).collect())
+    }
+
     /// Number of rows.
     pub fn len(&self) -> u64 {
         self.0.values().sum()

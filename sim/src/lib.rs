@@ -17,6 +17,7 @@
 //! The same seed gives the same trace. [`sweep`] runs many seeds; `SEED=7` reruns one and `SEEDS=0..5000` a range.
 
 pub mod checker;
+pub mod cluster;
 pub mod executor;
 pub mod faults;
 pub mod gateway;

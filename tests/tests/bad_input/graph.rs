@@ -2,6 +2,7 @@
 
 use super::{assert_says, environment};
 use flott::prelude::*;
+use flott::state::StateAccess;
 use flott_sim::scenario::End;
 use flott_sim::{Job, Life, Plan, Rows, Until, World, run};
 
@@ -89,12 +90,7 @@ fn state_of_another_type_is_refused() {
         let numbers =
             env.from_source(world.replay(input(world)), WatermarkStrategy::no_watermarks(), "numbers").uid("numbers");
         let keyed = numbers.key_by(|n| n % 7);
-        let counted = if is_first {
-            keyed.process(Counts { as_map: false }).uid("counted")
-        } else {
-            keyed.process(Counts { as_map: true }).uid("counted")
-        };
-        counted.name("counted").uid_of_sink(world);
+        keyed.process(Counts { as_map: !is_first, value: ValueState::default() }).uid("counted").name("counted").uid_of_sink(world);
     }
     let mut plan = changed(false);
     plan.lives[1].options.push(("restart-strategy.type", "none".to_owned()));
@@ -107,6 +103,7 @@ fn state_of_another_type_is_refused() {
 #[derive(Clone)]
 struct Counts {
     as_map: bool,
+    value: ValueState<u64>,
 }
 
 impl KeyedProcessFunction for Counts {
@@ -116,15 +113,16 @@ impl KeyedProcessFunction for Counts {
 
     fn open(&mut self, cx: &mut KeyedOpenContext<'_, u64>) -> Result<()> {
         if self.as_map {
-            MapState::<u8, u64>::register(cx.keyed_state(), "count", None).map(drop)
+            MapState::<u8, u64>::register(cx.keyed_state(), "count", None)?;
         } else {
-            ValueState::<u64>::register(cx.keyed_state(), "count", None).map(drop)
+            self.value = ValueState::register(cx.keyed_state(), "count", None)?;
         }
+        Ok(())
     }
 
     fn process(&mut self, n: u64, cx: &mut KeyedContext<'_, u64>, out: &mut Collector<u64>) -> Result<()> {
         if !self.as_map {
-            ValueState::register(cx.keyed_state(), "count", None)?.set(cx, n)?;
+            self.value.set(cx, n)?;
         }
         out.collect(n);
         Ok(())

@@ -23,6 +23,7 @@ struct Cli {
 #[derive(Subcommand)]
 enum Verb {
     /// Run a job: `flott run [OPTIONS] ./job [ARGUMENTS]`. Options are those of every Flott job.
+    #[command(disable_help_flag = true)]
     Run {
         /// Options, then the job's executable, then its own arguments.
         #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "OPTIONS JOB ARGUMENTS")]
