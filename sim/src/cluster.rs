@@ -33,7 +33,8 @@ pub async fn start(
     }
     let metrics = MetricRegistry::new();
     let cluster = MiniCluster::new(env.clone(), metrics.clone());
-    let handle = cluster.submit_through(submission("job", config, build)?, storage, |gateway, events| (gateway, events)).await?;
+    let handle =
+        cluster.submit_through(submission("job", config, build)?, storage, |gateway, events| (gateway, events)).await?;
     Ok(Started { handle, metrics })
 }
 

@@ -6,6 +6,7 @@
 mod jobs;
 
 mod bad_input;
+mod features;
 mod process;
 mod recovery;
 mod simulated;

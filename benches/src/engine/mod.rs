@@ -1,7 +1,7 @@
 //! The cases of `engine`: one file each, one line here.
 
 mod checkpoint;
-//mod columns;
+mod columns;
 mod keycount;
 mod latency;
 mod mapfilter;
@@ -20,7 +20,7 @@ pub(crate) const CASES: &[Case] = &[
     mapfilter::CASE,
     keycount::ONE_SLOT,
     keycount::TWO_SLOTS,
-    //columns::CASE,
+    columns::CASE,
     window::CASE,
     wordcount::CASE,
     checkpoint::CASE,

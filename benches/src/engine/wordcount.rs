@@ -46,12 +46,16 @@ fn child(run: &Run) -> Result<Sample, Failure> {
     }
     let env = environment(1)?;
     env.read_text(path)
-        .flat_map(|line: String, out: &mut Collector<(String, u64)>| {
-            words(&line).for_each(|word| out.collect((word.to_owned(), 1)));
+        .flat_map(|line: String, out: &mut Collector<String>| {
+            words(&line).for_each(|word| out.collect(word.to_owned()))
         })
         .name("words")
-        .key_by_ref(|(word, _)| word)
-        .sum(|(_, count)| count)
+        .key_by_ref(|word| word)
+        .map_with_state(|word, count: &mut Option<u64>| {
+            let count = count.get_or_insert(0);
+            *count += 1;
+            (word, *count)
+        })
         .blackhole();
     child::measure(|| {
         let result = env.execute("wordcount")?;

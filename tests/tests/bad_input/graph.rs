@@ -90,7 +90,11 @@ fn state_of_another_type_is_refused() {
         let numbers =
             env.from_source(world.replay(input(world)), WatermarkStrategy::no_watermarks(), "numbers").uid("numbers");
         let keyed = numbers.key_by(|n| n % 7);
-        keyed.process(Counts { as_map: !is_first, value: ValueState::default() }).uid("counted").name("counted").uid_of_sink(world);
+        keyed
+            .process(Counts { as_map: !is_first, value: ValueState::default() })
+            .uid("counted")
+            .name("counted")
+            .uid_of_sink(world);
     }
     let mut plan = changed(false);
     plan.lives[1].options.push(("restart-strategy.type", "none".to_owned()));

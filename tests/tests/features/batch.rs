@@ -58,8 +58,14 @@ fn timed(env: &StreamExecutionEnvironment) -> DataStream<String> {
 fn in_batch_all_timers_fire_at_the_end_and_no_watermark_comes_before() {
     let mut said = timed(&batch()).execute_and_collect("timers").unwrap();
     said.sort();
-    assert_eq!(said, [1, 2, 3].map(|n| format!("event timer of {n}")).into_iter()
-        .chain([1, 2, 3].map(|n| format!("processing timer of {n}"))).collect::<Vec<_>>());
+    assert_eq!(
+        said,
+        [1, 2, 3]
+            .map(|n| format!("event timer of {n}"))
+            .into_iter()
+            .chain([1, 2, 3].map(|n| format!("processing timer of {n}")))
+            .collect::<Vec<_>>()
+    );
 }
 
 #[test]
@@ -101,7 +107,12 @@ impl BroadcastProcessFunction for Known {
         Ok(())
     }
 
-    fn process_broadcast(&mut self, n: i64, cx: &mut BroadcastContext<'_>, _: &mut Collector<(i64, bool)>) -> Result<()> {
+    fn process_broadcast(
+        &mut self,
+        n: i64,
+        cx: &mut BroadcastContext<'_>,
+        _: &mut Collector<(i64, bool)>,
+    ) -> Result<()> {
         self.numbers.put(cx.broadcast_state(), n, ());
         Ok(())
     }

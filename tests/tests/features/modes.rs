@@ -1,7 +1,7 @@
 //! EXACTLY_ONCE and AT_LEAST_ONCE, and defaults that depend on checkpoints.
 
-use flott_sim::{Job, Life, Plan, Rows, Until, World, run};
 use flott::prelude::*;
+use flott_sim::{Job, Life, Plan, Rows, Until, World, run};
 use std::time::Duration;
 
 /// Counts per key over two inputs of one operator, so that barriers have to be aligned.
@@ -9,9 +9,10 @@ fn build(world: &World, env: &StreamExecutionEnvironment) {
     let numbers = || world.replay(world.events(3, 150, |partition, n, _| u64::from(partition) * 1000 + n));
     let one = env.from_source(numbers(), WatermarkStrategy::no_watermarks(), "one");
     let two = env.from_source(numbers(), WatermarkStrategy::no_watermarks(), "two");
-    let counts = one.union([&two]).key_by(|n| n % 10).map_with_state(|n: u64, count: &mut Option<u64>| {
-        (n % 10, *count.insert(count.unwrap_or(0) + 1))
-    });
+    let counts = one
+        .union([&two])
+        .key_by(|n| n % 10)
+        .map_with_state(|n: u64, count: &mut Option<u64>| (n % 10, *count.insert(count.unwrap_or(0) + 1)));
     counts.sink_to(world.ledger("counts"));
 }
 
@@ -23,7 +24,9 @@ fn expected(_: &World) -> Rows {
 
 /// What was committed, without the highest counts, which are higher when records are counted twice.
 fn committed_up_to_90(world: &World) -> Rows {
-    world.committed().at_most_once(|row| row.rsplit([' ', ')']).nth(1).is_some_and(|count| count.parse::<u64>().is_ok_and(|n| n <= 90)))
+    world.committed().at_most_once(|row| {
+        row.rsplit([' ', ')']).nth(1).is_some_and(|count| count.parse::<u64>().is_ok_and(|n| n <= 90))
+    })
 }
 
 fn plan(seed: u64, mode: &str) -> Plan {

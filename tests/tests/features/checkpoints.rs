@@ -1,0 +1,242 @@
+//! Checkpoints of a whole job: when they are taken, what is kept of them, what they look like on the disk.
+
+use flott::prelude::*;
+use flott_env::Env;
+use flott_jobmanager::checkpoint::CheckpointState;
+use flott_sim::faults::{Faults, Pace};
+use flott_sim::store::Disk;
+use flott_sim::{Trace, World, cluster};
+use flott_state::checkpoint::CheckpointStorage;
+
+/// A job of about a second of virtual time with keyed state, to be run in a simulation.
+fn counting(world: &World) -> impl FnOnce(&StreamExecutionEnvironment) + use<> {
+    let world = world.clone();
+    move |env| {
+        let rows = world.events(2, 400, |partition, n, _| u64::from(partition) * 1000 + n);
+        let numbers = env.from_source(world.replay(rows), WatermarkStrategy::no_watermarks(), "numbers").uid("numbers");
+        let counts = numbers
+            .key_by(|n| n % 50)
+            .map_with_state(|n: u64, count: &mut Option<u64>| (n % 50, *count.insert(count.unwrap_or(0) + 1)));
+        counts.uid("counts").sink_to(world.ledger("counts"));
+    }
+}
+
+fn world() -> World {
+    let world = World::new(1, Trace::new());
+    world.begin_life(&Faults {
+        pace: Pace { rows_max: 8, pause_max: Duration::from_millis(20), stalls: 0.0 },
+        ..Faults::default()
+    });
+    world
+}
+
+/// Runs the counting job with these options until `until` says so, or to its end, and then calls `look` with it.
+fn with_job<T>(
+    options: &[(&str, &str)],
+    disk: &Disk,
+    until: fn(&flott_jobmanager::job::JobView) -> bool,
+    look: impl AsyncFnOnce(cluster::Started, &Env) -> T,
+) -> T {
+    Env::run_simulation(5, |env| async move {
+        let storage = CheckpointStorage::with_store(&env, disk.objects(), "");
+        let job = cluster::start(&env, &storage, options, counting(&world())).await.unwrap();
+        let mut view = job.handle.watch();
+        view.wait_for(|view| view.status.is_terminal() || until(view)).await.unwrap();
+        look(job, &env).await
+    })
+    .unwrap()
+}
+
+const EVERY_50_MS: (&str, &str) = ("execution.checkpointing.interval", "50 ms");
+
+fn metadata(disk: &Disk) -> Vec<String> {
+    disk.paths().into_iter().filter(|path| path.ends_with("_metadata")).collect()
+}
+
+#[test]
+fn without_an_interval_there_are_no_checkpoints() {
+    let disk = Disk::new();
+    with_job(
+        &[],
+        &disk,
+        |_| false,
+        async |job, _| {
+            job.handle.result().await.unwrap();
+            assert_eq!(job.handle.checkpoint_stats().counts.total, 0);
+        },
+    );
+    assert_eq!(disk.paths(), [""; 0]);
+}
+
+#[test]
+fn checkpoints_come_at_their_interval_and_one_at_a_time() {
+    with_job(
+        &[EVERY_50_MS],
+        &Disk::new(),
+        |view| view.checkpoints.counts.completed == 5,
+        async |job, env| {
+            let stats = job.handle.checkpoint_stats();
+            let triggers: Vec<i64> = stats.history.iter().rev().map(|record| record.trigger_timestamp.0).collect();
+            assert!(triggers.windows(2).all(|pair| pair[1] - pair[0] >= 50), "{triggers:?}");
+            assert!(stats.counts.in_progress <= 1);
+            assert_eq!(stats.history.iter().map(|record| record.id.0).max(), Some(stats.counts.total));
+            assert!(env.elapsed() < Duration::from_millis(600));
+        },
+    );
+}
+
+#[test]
+fn a_pause_is_kept_between_checkpoints() {
+    let options = [EVERY_50_MS, ("execution.checkpointing.min-pause", "120 ms")];
+    with_job(
+        &options,
+        &Disk::new(),
+        |view| view.checkpoints.counts.completed == 4,
+        async |job, _| {
+            let stats = job.handle.checkpoint_stats();
+            let done: Vec<_> =
+                stats.history.iter().rev().filter(|record| record.status == CheckpointState::Completed).collect();
+            for pair in done.windows(2) {
+                let end = pair[0].trigger_timestamp.plus(pair[0].end_to_end_duration);
+                assert!(end.until(pair[1].trigger_timestamp) >= Duration::from_millis(120), "{pair:?}");
+            }
+        },
+    );
+}
+
+#[test]
+fn so_many_checkpoints_are_kept_as_wanted_and_all_others_deleted() {
+    for (wanted, kept) in [("1", 1), ("3", 3)] {
+        let disk = Disk::new();
+        let options = [EVERY_50_MS, ("execution.checkpointing.num-retained", wanted)];
+        with_job(
+            &options,
+            &disk,
+            |_| false,
+            async |job, _| {
+                job.handle.result().await.unwrap();
+                assert!(job.handle.checkpoint_stats().counts.completed > 5);
+            },
+        );
+        assert_eq!(metadata(&disk).len(), kept, "{:?}", disk.paths());
+    }
+}
+
+#[test]
+fn a_cancelled_job_keeps_its_checkpoints_unless_told_otherwise() {
+    for (retention, kept) in
+        [("RETAIN_ON_CANCELLATION", 1), ("DELETE_ON_CANCELLATION", 0), ("NO_EXTERNALIZED_CHECKPOINTS", 0)]
+    {
+        let disk = Disk::new();
+        let options = [EVERY_50_MS, ("execution.checkpointing.externalized-checkpoint-retention", retention)];
+        with_job(
+            &options,
+            &disk,
+            |view| view.checkpoints.counts.completed == 2,
+            async |job, _| {
+                job.handle.cancel();
+                assert_eq!(job.handle.result().await.unwrap().status, JobStatus::Canceled);
+            },
+        );
+        assert_eq!(metadata(&disk).len(), kept, "{retention}: {:?}", disk.paths());
+        if kept == 0 {
+            assert_eq!(disk.paths(), [""; 0], "{retention}");
+        }
+    }
+}
+
+#[test]
+fn checkpoints_lie_on_the_disk_as_flinks_do() {
+    let disk = Disk::new();
+    let options = [EVERY_50_MS, ("execution.checkpointing.data-inline-threshold", "0 b")];
+    let id = with_job(&options, &disk, |view| view.checkpoints.counts.completed == 3, async |job, _| job.handle.id());
+    for path in disk.paths() {
+        let parts: Vec<&str> = path.split('/').collect();
+        assert_eq!(parts[0], id.to_string(), "{path}");
+        let is_known = parts[1] == "shared" || parts[1].strip_prefix("chk-").is_some_and(|n| n.parse::<u64>().is_ok());
+        assert!(is_known && parts.len() == 3, "{path}");
+    }
+    assert!(!metadata(&disk).is_empty());
+}
+
+#[test]
+fn small_state_is_inside_of_the_metadata() {
+    let disk = Disk::new();
+    with_job(&[EVERY_50_MS], &disk, |view| view.checkpoints.counts.completed == 3, async |_, _| ());
+    assert_eq!(disk.paths(), metadata(&disk));
+}
+
+#[test]
+fn a_checkpoint_that_is_named_is_read_and_never_changed() {
+    let disk = Disk::new();
+    let options = [EVERY_50_MS, ("execution.checkpointing.data-inline-threshold", "0 b")];
+    with_job(
+        &options,
+        &disk,
+        |view| view.checkpoints.counts.completed == 3,
+        async |job, _| {
+            job.handle.suspend();
+            job.handle.result().await.unwrap();
+        },
+    );
+    let before = disk.paths();
+    let path = metadata(&disk).pop().unwrap();
+    let from = [EVERY_50_MS, ("execution.state-recovery.path", path.as_str())];
+    with_job(
+        &from,
+        &disk,
+        |_| false,
+        async |job, _| {
+            assert!(job.handle.restore_report().is_some());
+            job.handle.result().await.unwrap();
+        },
+    );
+    let after = disk.paths();
+    let missing: Vec<&String> = before.iter().filter(|path| !after.contains(path)).collect();
+    assert!(missing.is_empty(), "the job was given {path} to read and has deleted {missing:?}");
+}
+
+#[test]
+fn ids_of_checkpoints_are_never_used_twice() {
+    let disk = Disk::new();
+    let mut last = 0;
+    for _ in 0..3 {
+        let options = [EVERY_50_MS, ("execution.state-recovery.path", "latest")];
+        last = with_job(
+            &options,
+            &disk,
+            |view| view.checkpoints.counts.completed == 2,
+            async |job, _| {
+                let stats = job.handle.checkpoint_stats();
+                let first = stats.history.iter().map(|record| record.id.0).min().unwrap();
+                assert!(first > last, "{first} after {last}");
+                job.handle.suspend();
+                job.handle.result().await.unwrap();
+                job.handle.checkpoint_stats().history[0].id.0
+            },
+        );
+    }
+}
+
+#[test]
+fn incremental_checkpoints_write_less_than_whole_ones() {
+    let written = |incremental: &str| {
+        let options = [EVERY_50_MS, ("execution.checkpointing.incremental", incremental), ("parallelism.default", "2")];
+        with_job(
+            &options,
+            &Disk::new(),
+            |_| false,
+            async |job, _| {
+                job.handle.result().await.unwrap();
+                let stats = job.handle.checkpoint_stats();
+                (stats.summary.checkpointed_size_bytes.sum, stats.summary.state_size_bytes.sum)
+            },
+        )
+    };
+    let (whole, _) = written("false");
+    let (changes, state) = written("true");
+    assert!(
+        changes <= whole && changes < state,
+        "{changes} bytes of changes, {whole} bytes of whole ones, state {state}"
+    );
+}
