@@ -229,7 +229,7 @@ impl Task {
             TaskInput::Source(source) => source.next_wakeup(),
             TaskInput::Channels(_) => None,
         };
-        let chain = if self.mode == RuntimeMode::Batch || self.ended { None } else { self.chain.next_wakeup() };
+        let chain = if self.mode == RuntimeMode::Batch || self.ended || self.finished { None } else { self.chain.next_wakeup() };
         [source, chain].into_iter().flatten().min()
     }
 
@@ -297,7 +297,7 @@ impl Task {
         if let TaskInput::Source(source) = &mut self.input {
             source.on_time(now);
         }
-        if self.mode == RuntimeMode::Batch || self.ended {
+        if self.mode == RuntimeMode::Batch || self.ended || self.finished {
             return Ok(());
         }
         for n in 0..self.chain.nodes.len() {

@@ -27,8 +27,6 @@ options! {
         "How often periodic watermark generators emit; 0 ms: after every batch.";
     PIPELINE_NAME: String = "pipeline.name", "",
         "The job's name in logs and metrics, over the one that the program gives.";
-    TASK_SLOTS: u32 = "taskmanager.numberOfTaskSlots", "",
-        "Slots (threads) of a TaskManager; in a local run as many as the job needs when not set.";
     CHECKPOINTING_INTERVAL: Duration = "execution.checkpointing.interval", "",
         "Time between the starts of two checkpoints; no checkpoints when not set.";
     CHECKPOINTING_MODE: String = "execution.checkpointing.mode", "EXACTLY_ONCE",
@@ -79,8 +77,6 @@ options! {
         "After this time without failure exponential-delay starts from its first wait again.";
     EXPONENTIAL_DELAY_ATTEMPTS: u32 = "restart-strategy.exponential-delay.attempts-before-reset-backoff", "",
         "How often exponential-delay restarts the job before it fails for good; without end when not set.";
-    ALLOW_UNALIGNED_SOURCE_SPLITS: bool = "pipeline.watermark-alignment.allow-unaligned-source-splits", "false",
-        "Whether a source may take part in watermark alignment although it cannot pause single splits.";
     METRICS_PROMETHEUS_PORT: u16 = "metrics.reporter.prom.port", "",
         "Port on the loopback address where metrics are served for Prometheus; not served when not set.";
     LOG_LEVEL: String = "env.log.level", "INFO",
