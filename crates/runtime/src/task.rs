@@ -229,7 +229,11 @@ impl Task {
             TaskInput::Source(source) => source.next_wakeup(),
             TaskInput::Channels(_) => None,
         };
-        let chain = if self.mode == RuntimeMode::Batch || self.ended || self.finished { None } else { self.chain.next_wakeup() };
+        let chain = if self.mode == RuntimeMode::Batch || self.ended || self.finished {
+            None
+        } else {
+            self.chain.next_wakeup()
+        };
         [source, chain].into_iter().flatten().min()
     }
 

@@ -1,5 +1,7 @@
 //! A disk that is full: under the sink, and under the checkpoints.
 
+#![expect(clippy::disallowed_types, reason = "a real process meets a real limit")]
+
 use crate::process::Place;
 use flott_sim::faults::{Faults, StoreFaults};
 use flott_sim::{Life, Plan, Until, run};

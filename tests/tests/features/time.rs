@@ -40,7 +40,10 @@ fn run(build: impl FnOnce(&World, &StreamExecutionEnvironment, Seen)) -> Vec<(u6
 
 /// What came, when.
 #[derive(Clone, Default)]
-struct Seen(Arc<Mutex<(Vec<(u64, String)>, Option<Env>)>>);
+struct Seen(Arc<Mutex<Noted>>);
+
+/// What was seen, and the world whose clock is asked.
+type Noted = (Vec<(u64, String)>, Option<Env>);
 
 impl Seen {
     fn note(&self, what: String) {
