@@ -85,22 +85,22 @@ impl Plan {
     pub fn draw(seed: u64) -> Self {
         let mut random = Rng::with_seed(seed);
         let mut lives: Vec<Life> = (0..random.usize(1..=LIVES_MAX)).map(|_| Life::draw(&mut random)).collect();
-        let mut last = Life::draw(&mut random);
-        last.faults = Faults::quiet();
-        last.until = Until::End;
-        lives.push(last);
+        lives.push(Life::draw(&mut random).until_the_end());
         // Another one when all is done: it must find that out and change nothing.
         if random.u8(..4) == 0 {
-            let mut idle = Life::draw(&mut random);
-            idle.faults = Faults::quiet();
-            idle.until = Until::End;
-            lives.push(idle);
+            lives.push(Life::draw(&mut random).until_the_end());
         }
         Plan { seed, data_seed: seed % 16, lives }
     }
 }
 
 impl Life {
+    /// The same life without faults and with all the time that it needs.
+    fn until_the_end(mut self) -> Self {
+        self.options.push(("execution.checkpointing.timeout", "10 min".to_owned()));
+        Life { faults: Faults::quiet(), until: Until::End, ..self }
+    }
+
     fn draw(random: &mut Rng) -> Self {
         let until = match random.u8(..4) {
             0 => Until::Time(Duration::from_millis(random.u64(1..1500))),

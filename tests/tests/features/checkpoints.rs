@@ -3,6 +3,7 @@
 use flott::prelude::*;
 use flott_env::Env;
 use flott_jobmanager::checkpoint::CheckpointState;
+use flott_jobmanager::job::JobView;
 use flott_sim::faults::{Faults, Pace};
 use flott_sim::store::Disk;
 use flott_sim::{Trace, World, cluster};
@@ -34,12 +35,23 @@ fn world() -> World {
 fn with_job<T>(
     options: &[(&str, &str)],
     disk: &Disk,
-    until: fn(&flott_jobmanager::job::JobView) -> bool,
+    until: fn(&JobView) -> bool,
+    look: impl AsyncFnOnce(cluster::Started, &Env) -> T,
+) -> T {
+    with_job_in(&world(), options, disk, until, look)
+}
+
+/// As [`with_job`], in a world that was there before.
+fn with_job_in<T>(
+    world: &World,
+    options: &[(&str, &str)],
+    disk: &Disk,
+    until: fn(&JobView) -> bool,
     look: impl AsyncFnOnce(cluster::Started, &Env) -> T,
 ) -> T {
     Env::run_simulation(5, |env| async move {
         let storage = CheckpointStorage::with_store(&env, disk.objects(), "");
-        let job = cluster::start(&env, &storage, options, counting(&world())).await.unwrap();
+        let job = cluster::start(&env, &storage, options, counting(world)).await.unwrap();
         let mut view = job.handle.watch();
         view.wait_for(|view| view.status.is_terminal() || until(view)).await.unwrap();
         look(job, &env).await
@@ -194,49 +206,4 @@ fn a_checkpoint_that_is_named_is_read_and_never_changed() {
     let after = disk.paths();
     let missing: Vec<&String> = before.iter().filter(|path| !after.contains(path)).collect();
     assert!(missing.is_empty(), "the job was given {path} to read and has deleted {missing:?}");
-}
-
-#[test]
-fn ids_of_checkpoints_are_never_used_twice() {
-    let disk = Disk::new();
-    let mut last = 0;
-    for _ in 0..3 {
-        let options = [EVERY_50_MS, ("execution.state-recovery.path", "latest")];
-        last = with_job(
-            &options,
-            &disk,
-            |view| view.checkpoints.counts.completed == 2,
-            async |job, _| {
-                let stats = job.handle.checkpoint_stats();
-                let first = stats.history.iter().map(|record| record.id.0).min().unwrap();
-                assert!(first > last, "{first} after {last}");
-                job.handle.suspend();
-                job.handle.result().await.unwrap();
-                job.handle.checkpoint_stats().history[0].id.0
-            },
-        );
-    }
-}
-
-#[test]
-fn incremental_checkpoints_write_less_than_whole_ones() {
-    let written = |incremental: &str| {
-        let options = [EVERY_50_MS, ("execution.checkpointing.incremental", incremental), ("parallelism.default", "2")];
-        with_job(
-            &options,
-            &Disk::new(),
-            |_| false,
-            async |job, _| {
-                job.handle.result().await.unwrap();
-                let stats = job.handle.checkpoint_stats();
-                (stats.summary.checkpointed_size_bytes.sum, stats.summary.state_size_bytes.sum)
-            },
-        )
-    };
-    let (whole, _) = written("false");
-    let (changes, state) = written("true");
-    assert!(
-        changes <= whole && changes < state,
-        "{changes} bytes of changes, {whole} bytes of whole ones, state {state}"
-    );
 }
