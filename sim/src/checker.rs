@@ -38,6 +38,12 @@ impl Rows {
         Rows(self.0.keys().filter(|(_, row)| is_wanted(row)).map(|row| (row.clone(), 1)).collect())
     }
 
+    /// The rows of one sink.
+    #[must_use]
+    pub fn of_sink(&self, sink: &str) -> Rows {
+        Rows(self.0.iter().filter(|((name, _), _)| name == sink).map(|(row, count)| (row.clone(), *count)).collect())
+    }
+
     /// Number of rows.
     pub fn len(&self) -> u64 {
         self.0.values().sum()

@@ -61,10 +61,16 @@ fn child(run: &Run) -> Result<Sample, Failure> {
         "rows" => build_rows(&env, 2 * kept),
         _ => keycount::build(&env, kept),
     }
-    child::measure(|| {
-        env.execute("columns")?;
+    let mut seen = 0;
+    let sample = child::measure(|| {
+        seen = env.execute("columns")?.operator_metric("Sink: Blackhole", "numRecordsIn");
         Ok(kept)
-    })
+    })?;
+    // Whole batches are made, so there may be a few more.
+    if !(kept..kept + BATCH_ROWS).contains(&u64::try_from(seen)?) {
+        return Err(format!("{seen} rows came out of the filter and not {kept}").into());
+    }
+    Ok(sample)
 }
 
 fn build_columns(env: &StreamExecutionEnvironment, rows: u64) {

@@ -207,3 +207,39 @@ fn a_checkpoint_that_is_named_is_read_and_never_changed() {
     let missing: Vec<&String> = before.iter().filter(|path| !after.contains(path)).collect();
     assert!(missing.is_empty(), "the job was given {path} to read and has deleted {missing:?}");
 }
+
+#[test]
+fn ids_of_checkpoints_are_never_used_twice() {
+    let (disk, world) = (Disk::new(), world());
+    let mut last = 0;
+    for _ in 0..3 {
+        let options = [EVERY_50_MS, ("execution.state-recovery.path", "latest")];
+        let enough = |view: &JobView| view.checkpoints.counts.completed == 2;
+        last = with_job_in(&world, &options, &disk, enough, async |job, _| {
+            let ids = |job: &cluster::Started| {
+                let stats = job.handle.checkpoint_stats();
+                stats.history.iter().map(|record| record.id.0).collect::<Vec<_>>()
+            };
+            assert!(ids(&job).iter().all(|id| *id > last), "{:?} after {last}", ids(&job));
+            job.handle.suspend();
+            job.handle.result().await.unwrap();
+            ids(&job)[0]
+        });
+    }
+}
+
+#[test]
+fn incremental_checkpoints_write_less_than_whole_ones() {
+    let written = |incremental: &str| {
+        let whole_files = ("execution.checkpointing.data-inline-threshold", "0 b");
+        let options = [EVERY_50_MS, ("execution.checkpointing.incremental", incremental), whole_files];
+        with_job(&options, &Disk::new(), |_| false, async |job, _| {
+            job.handle.result().await.unwrap();
+            let stats = job.handle.checkpoint_stats();
+            (stats.summary.checkpointed_size_bytes.sum, stats.summary.state_size_bytes.sum)
+        })
+    };
+    let ((whole, whole_state), (changes, state)) = (written("false"), written("true"));
+    assert_eq!(whole, whole_state);
+    assert!(changes < state, "{changes} bytes of changes, state {state}, {whole} bytes of whole ones");
+}
