@@ -197,6 +197,10 @@ impl SourceTask {
                 Emitted::RequestSplit => return Poll::Ready(Ok(InputEvent::RequestSplit)),
                 Emitted::End => {
                     self.ended = true;
+                    if self.alignment.is_some() {
+                        // A source that has ended holds the others of its group back no more.
+                        self.queue.push_back(InputEvent::SourceWatermark(Watermark::MAX));
+                    }
                     self.queue.push_back(InputEvent::Watermark(Watermark::MAX));
                     self.queue.push_back(InputEvent::EndInput(0));
                     self.queue.push_back(InputEvent::End);

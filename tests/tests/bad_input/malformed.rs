@@ -8,8 +8,6 @@ use flott::datastream::{BadRecord, OnError};
 use flott::prelude::*;
 use serde::{Deserialize, Serialize};
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
-use std::os::unix::process::CommandExt;
 use tempfile::TempDir;
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -90,26 +88,6 @@ fn a_missing_file_is_named() {
     assert_eq!(error.kind(), ErrorKind::Invalid);
     let error = environment().read_text(folder.path().join("*.log")).execute_and_collect("text").unwrap_err();
     assert_says(&error, &["no file matches", "*.log"]);
-}
-
-#[test]
-fn an_unreadable_file_is_named() {
-    let place = Place::new(1, 10, 0);
-    let input = place.path("in/0.txt");
-    fs::set_permissions(&input, fs::Permissions::from_mode(0o000)).unwrap();
-    let is_forbidden_to_us = fs::read(&input).is_err();
-    let mut command = place.command(&[]);
-    if !is_forbidden_to_us {
-        // Nothing is forbidden to the superuser, so the job runs as nobody, who may use everything but the input.
-        for folder in [place.path(""), place.path("in")] {
-            fs::set_permissions(folder, fs::Permissions::from_mode(0o777)).unwrap();
-        }
-        command.uid(65534).gid(65534);
-    }
-    let (status, _, errors) = place.watch(command).end();
-    assert!(!status.success());
-    assert!(errors.contains("0.txt") && errors.contains("give this user access"), "{errors}");
-    assert!(!errors.contains("panicked"), "{errors}");
 }
 
 #[test]

@@ -233,11 +233,16 @@ fn incremental_checkpoints_write_less_than_whole_ones() {
     let written = |incremental: &str| {
         let whole_files = ("execution.checkpointing.data-inline-threshold", "0 b");
         let options = [EVERY_50_MS, ("execution.checkpointing.incremental", incremental), whole_files];
-        with_job(&options, &Disk::new(), |_| false, async |job, _| {
-            job.handle.result().await.unwrap();
-            let stats = job.handle.checkpoint_stats();
-            (stats.summary.checkpointed_size_bytes.sum, stats.summary.state_size_bytes.sum)
-        })
+        with_job(
+            &options,
+            &Disk::new(),
+            |_| false,
+            async |job, _| {
+                job.handle.result().await.unwrap();
+                let stats = job.handle.checkpoint_stats();
+                (stats.summary.checkpointed_size_bytes.sum, stats.summary.state_size_bytes.sum)
+            },
+        )
     };
     let ((whole, whole_state), (changes, state)) = (written("false"), written("true"));
     assert_eq!(whole, whole_state);

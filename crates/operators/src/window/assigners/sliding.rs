@@ -124,9 +124,7 @@ fn slide(grid: &Grid, time: EventTime, windows: &mut Vec<TimeWindow>) {
         if window.start.0 < i64::MIN + grid.step_ms {
             break;
         }
-        window = TimeWindow::new(
-            EventTime(window.start.0 - grid.step_ms),
-            EventTime(window.start.0 - grid.step_ms + grid.size_ms),
-        );
+        let start = EventTime(window.start.0 - grid.step_ms);
+        window = TimeWindow::new(start, start.saturating_add(grid.size_ms));
     }
 }
