@@ -338,7 +338,9 @@ impl Task {
         }
         match event {
             InputEvent::Batch(input, batch) => {
-                self.metrics.bytes_in.add(batch.byte_count() as u64);
+                if let TaskInput::Channels(_) = self.input {
+                    self.metrics.bytes_in.add(batch.byte_count() as u64);
+                }
                 self.chain.process(input, batch)
             }
             InputEvent::Watermark(watermark) => self.advance(watermark).await,

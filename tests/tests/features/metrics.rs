@@ -4,6 +4,27 @@ use flott::prelude::*;
 use std::collections::BTreeSet;
 
 #[test]
+fn operators_and_tasks_have_flinks_metrics() {
+    let env = StreamExecutionEnvironment::get_execution_environment().unwrap();
+    env.set_parallelism(2).enable_checkpointing(Duration::from_millis(10));
+    let even = env.from_sequence(1, 1000).name("numbers").filter(|n| n % 2 == 0).name("even");
+    even.key_by(|n| n % 10).sum(|n| n).name("sums").blackhole().name("nowhere");
+    let result = env.execute("metrics").unwrap();
+    for (operator, records_in, records_out) in
+        [("Source: numbers", 1000, 1000), ("even", 1000, 500), ("sums", 500, 500), ("Sink: nowhere", 500, 500)]
+    {
+        assert_eq!(result.operator_metric(operator, "numRecordsIn"), records_in, "{operator}");
+        assert_eq!(result.operator_metric(operator, "numRecordsOut"), records_out, "{operator}");
+    }
+    assert!(result.metric("numBytesOut") >= 500 * 8);
+    assert_eq!(result.metric("numBytesIn"), result.metric("numBytesOut"));
+    assert_eq!(result.metric("stateEntries"), 5);
+    assert!(result.metric("numberOfCompletedCheckpoints") >= 1);
+    assert_eq!(result.metric("numberOfFailedCheckpoints"), 0);
+    assert_eq!(result.metric("numRestarts"), 0);
+}
+
+#[test]
 fn the_names_are_flinks() {
     use flott_env::Env;
     use flott_sim::cluster;
