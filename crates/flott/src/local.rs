@@ -4,7 +4,7 @@ use crate::cli::{Flags, ParameterTool, USAGE};
 use crate::minicluster::MiniCluster;
 use crate::{logging, progress, prometheus};
 use flott_api::JobStatus;
-use flott_api::metrics::{Metric, MetricRegistry};
+use flott_api::metrics::MetricRegistry;
 use flott_core::config::METRICS_PROMETHEUS_PORT;
 use flott_core::{Configuration, JobId, ProcessingTime, Result};
 use flott_datastream::StreamExecutionEnvironment;
@@ -149,10 +149,7 @@ impl JobControl for LocalJob {
         self.cluster.metrics().for_each(|metric, labels, value| {
             let has = |label: &str, wanted: &str| labels.iter().any(|(l, v)| *l == label && v == wanted);
             if metric == name && has("job_name", &self.name) && operator.is_none_or(|o| has("operator_name", o)) {
-                sum += match value {
-                    Metric::Counter(counter) => counter.get() as i64,
-                    Metric::Gauge(gauge) => gauge.get(),
-                };
+                sum += value.value();
             }
         });
         sum

@@ -369,6 +369,9 @@ impl Task {
         }
         self.watermark = watermark;
         self.metrics.watermark.set(watermark.0);
+        if let TaskInput::Source(source) = &self.input {
+            source.metrics.output_watermark.set(watermark.0);
+        }
         while self.chain.advance_head(watermark)? == Progress::More {
             self.flush().await?;
         }

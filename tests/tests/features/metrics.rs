@@ -87,17 +87,26 @@ fn late_records_are_counted() {
     assert_eq!(env.execute("late").unwrap().operator_metric("windows", "numLateRecordsDropped"), 2);
 }
 
-/// Counts with a counter and a gauge of its own.
+/// Measures with metrics of its own.
 #[derive(Clone)]
-struct Counting;
+struct Counting {
+    events: Option<Meter>,
+}
 
 impl ProcessFunction for Counting {
     type In = i64;
     type Out = i64;
 
+    fn open(&mut self, cx: &mut OpenContext<'_>) -> Result<()> {
+        self.events = Some(cx.meter("events"));
+        Ok(())
+    }
+
     fn process(&mut self, n: i64, cx: &mut ProcessContext<'_>, _: &mut Collector<i64>) -> Result<()> {
         cx.counter("multiplesOfThree").add(u64::from(n % 3 == 0));
         cx.gauge("lastNumber").set(n);
+        cx.histogram("numbers").update(n);
+        self.events.iter().for_each(Meter::mark_event);
         Ok(())
     }
 }
@@ -105,8 +114,11 @@ impl ProcessFunction for Counting {
 #[test]
 fn users_have_metrics_of_their_own() {
     let env = StreamExecutionEnvironment::get_execution_environment().unwrap();
-    env.from_sequence(1, 100).process(Counting).name("counting").blackhole();
+    env.from_sequence(1, 100).process(Counting { events: None }).name("counting").blackhole();
     let result = env.execute("own metrics").unwrap();
     assert_eq!(result.operator_metric("counting", "multiplesOfThree"), 33);
     assert_eq!(result.operator_metric("counting", "lastNumber"), 100);
+    assert_eq!(result.operator_metric("counting", "numbers"), 100, "a histogram as a number is its count");
+    assert!(result.operator_metric("counting", "events") >= 0, "per second");
+    assert_eq!(result.operator_metric("counting", "currentOutputWatermark"), i64::MAX);
 }
