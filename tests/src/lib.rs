@@ -1,6 +1,8 @@
 //! Tests of the whole product: see `tests/README.md`. The tests are in `tests/tests`; here is what they share with the
 //! programs that they start.
 
+pub mod fixture;
+
 /// Keys of the resumable job.
 pub const KEYS: u64 = 40;
 

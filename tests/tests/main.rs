@@ -7,6 +7,7 @@ mod jobs;
 
 mod bad_input;
 mod features;
+mod fixtures;
 mod process;
 mod recovery;
 mod simulated;

@@ -3,10 +3,14 @@
 use flott_api::TaskInfo;
 use flott_api::metrics::{Counter, Gauge, Labels, MetricRegistry, OperatorMetrics};
 use flott_core::ProcessingTime;
+use flott_env::Env;
 use std::time::Duration;
 
 /// How often shares of time are brought up to date.
 const PERIOD: Duration = Duration::from_secs(1);
+
+/// Less than this in a period shows as nothing.
+const UNSEEN: Duration = Duration::from_micros(500);
 
 /// The labels of an operator's metrics.
 pub(crate) fn operator_metrics(registry: &MetricRegistry, info: &TaskInfo, task_name: &str) -> OperatorMetrics {
@@ -39,12 +43,16 @@ pub(crate) struct TaskMetrics {
     pub(crate) state_bytes: Gauge,
     pub(crate) state_entries: Gauge,
     period_start: Duration,
+    /// When the period is over by the clock.
+    period_end: ProcessingTime,
     busy_time: Duration,
     backpressured_time: Duration,
+    /// Of the step that is being done: for how long others have held it up.
+    held_in_step: Duration,
 }
 
 impl TaskMetrics {
-    pub(crate) fn new(registry: &MetricRegistry, info: &TaskInfo, task_name: &str, now: Duration) -> Self {
+    pub(crate) fn new(registry: &MetricRegistry, info: &TaskInfo, task_name: &str, env: &Env) -> Self {
         let labels = labels(info, task_name, false);
         let metrics = TaskMetrics {
             busy: registry.gauge("busyTimeMsPerSecond", &labels),
@@ -57,9 +65,11 @@ impl TaskMetrics {
             operators: Vec::new(),
             state_bytes: registry.gauge("stateSizeBytes", &labels),
             state_entries: registry.gauge("stateEntries", &labels),
-            period_start: now,
+            period_start: env.elapsed(),
+            period_end: end_of_period(env.now()),
             busy_time: Duration::ZERO,
             backpressured_time: Duration::ZERO,
+            held_in_step: Duration::ZERO,
         };
         metrics.watermark.set(i64::MIN);
         metrics
@@ -70,12 +80,26 @@ impl TaskMetrics {
         self.operators.push(operator.clone());
     }
 
+    /// A step of work begins.
+    pub(crate) fn begin_step(&mut self) {
+        self.held_in_step = Duration::ZERO;
+    }
+
+    /// A step of work has taken so long; the part in which it was held back is no work.
     pub(crate) fn worked(&mut self, time: Duration) {
-        self.busy_time += time;
+        self.busy_time += time.saturating_sub(self.held_in_step);
     }
 
     pub(crate) fn held_back(&mut self, time: Duration) {
         self.backpressured_time += time;
+        self.held_in_step += time;
+    }
+
+    /// When the gauges have to be brought up to date although nothing has happened: unless they say that the task does
+    /// nothing, and it does nothing.
+    pub(crate) fn next_wakeup(&self) -> Option<ProcessingTime> {
+        let is_at_rest = self.idle.get() == 1000 && self.busy_time + self.backpressured_time < UNSEEN;
+        (!is_at_rest).then_some(self.period_end)
     }
 
     /// Whether a period is over, in which case the gauges now show it.
@@ -98,8 +122,14 @@ impl TaskMetrics {
             self.watermark_lag.set(clock.0.saturating_sub(watermark));
         }
         self.period_start = now;
+        self.period_end = end_of_period(clock);
         self.busy_time = Duration::ZERO;
         self.backpressured_time = Duration::ZERO;
         true
     }
+}
+
+/// The clock counts whole milliseconds, so the end is a millisecond later.
+fn end_of_period(start: ProcessingTime) -> ProcessingTime {
+    start.plus(PERIOD + Duration::from_millis(1))
 }

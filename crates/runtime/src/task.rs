@@ -140,6 +140,7 @@ impl Task {
         loop {
             let next = self.next().await?;
             let started = self.env.elapsed();
+            self.metrics.begin_step();
             match next {
                 Next::Command(TaskCommand::Cancel) | Next::Abandoned => return Ok(()),
                 Next::Command(TaskCommand::Release) => return self.release().await,
@@ -234,7 +235,7 @@ impl Task {
         } else {
             self.chain.next_wakeup()
         };
-        [source, chain].into_iter().flatten().min()
+        [source, chain, self.metrics.next_wakeup()].into_iter().flatten().min()
     }
 
     fn poll_alarm(&mut self, task: &mut Context<'_>) -> Poll<ProcessingTime> {

@@ -3,6 +3,7 @@
 
 mod alignment;
 mod batch;
+mod busy;
 mod checkpoints;
 mod ending;
 mod failures;
@@ -14,3 +15,4 @@ mod restoring;
 mod sources;
 mod streams;
 mod time;
+mod uploads;

@@ -87,3 +87,16 @@ fn rebalance_gives_every_subtask_its_share_and_global_gives_all_to_the_first() {
     assert_eq!(shares(|numbers| numbers.rebalance()), [10, 10, 10]);
     assert_eq!(shares(|numbers| numbers.global()), [30, 0, 0]);
 }
+
+#[test]
+fn a_job_that_was_started_without_waiting_can_be_watched_and_cancelled() {
+    let env = environment();
+    env.datagen(|n| n, DataGenOptions::new().with_rate_per_second(100.0)).map(|n| n).name("all").blackhole();
+    let job = env.execute_async("endless").unwrap();
+    while job.operator_metric("all", "numRecordsIn") == 0 || job.status() != JobStatus::Running {
+        assert!(job.wait_for(Duration::from_millis(1)).unwrap().is_none(), "it does not end by itself");
+    }
+    assert_eq!(job.job_name(), "endless");
+    job.cancel();
+    assert_eq!(job.wait().unwrap().status(), JobStatus::Canceled);
+}

@@ -9,6 +9,7 @@ mod layers;
 mod length;
 pub(crate) mod links;
 mod manifests;
+mod named_tests;
 mod names;
 mod openings;
 mod paths;
@@ -78,6 +79,7 @@ fn check(root: &Path) -> Result<Report, Failure> {
     places::check(&tree, &mut report);
     seam::check(&tree, &mut report);
     paths::check(&tree, &mut report);
+    named_tests::check(&tree, &mut report);
     links::check(&tree, &mut report);
     generated::check(&tree, &packages, &mut report);
     Ok(report)

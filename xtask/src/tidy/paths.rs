@@ -28,22 +28,25 @@ fn is_history(file: &TextFile) -> bool {
     file.path.starts_with("docs/adr/") || file.path == "CHANGELOG.md"
 }
 
-/// The backticked paths of a document, outside of code blocks.
-fn paths(file: &TextFile) -> impl Iterator<Item = (usize, &str)> {
+/// The backticked words of a document, outside of code blocks.
+pub(super) fn spans(file: &TextFile) -> impl Iterator<Item = (usize, &str)> {
     let mut in_block = false;
     let prose = file.lines().filter(move |(_, text)| {
         let fence = text.trim_start().starts_with("```");
         in_block ^= fence;
         !in_block && !fence
     });
-    prose.flat_map(|(line, text)| text.split('`').skip(1).step_by(2).map(move |span| (line, span))).filter(
-        |(_, span)| {
-            ROOTS.iter().any(|root| span.starts_with(root))
-                && !span.contains([' ', '*', '<', '{', ':'])
-                && !span.contains("...")
-                && !has_placeholder(span)
-        },
-    )
+    prose.flat_map(|(line, text)| text.split('`').skip(1).step_by(2).map(move |span| (line, span)))
+}
+
+/// Those of them that are paths.
+fn paths(file: &TextFile) -> impl Iterator<Item = (usize, &str)> {
+    spans(file).filter(|(_, span)| {
+        ROOTS.iter().any(|root| span.starts_with(root))
+            && !span.contains([' ', '*', '<', '{', ':'])
+            && !span.contains("...")
+            && !has_placeholder(span)
+    })
 }
 
 /// `docs/adr/NNNN-title.md`, `crates/NAME/`: a word in capitals stands for any name.

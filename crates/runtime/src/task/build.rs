@@ -74,7 +74,7 @@ pub(super) async fn build(mut spec: TaskSpec, running: &Running) -> Result<Task>
     };
     let head = vertex.nodes.first().ok_or_else(|| Error::internal("a vertex has no operator"))?;
     let task_info = info_of(&spec.graph.name, spec.job, spec.id, vertex, head);
-    let mut metrics = TaskMetrics::new(&spec.metrics, &task_info, &vertex.name, spec.env.elapsed());
+    let mut metrics = TaskMetrics::new(&spec.metrics, &task_info, &vertex.name, &spec.env);
     watch(&mut metrics, &input, &mut chain);
     Ok(Task {
         metrics,

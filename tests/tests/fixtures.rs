@@ -1,0 +1,47 @@
+//! Checkpoints that earlier Flotts have written are read for ever: `tests/fixtures/README.md`.
+
+use flott::prelude::*;
+use flott_tests::fixture::{self, COUNT, HELD_EVERY, KEYS, LATE, RULES};
+use std::collections::BTreeMap;
+
+/// What the job must have emitted in the end, by plain loops.
+fn expected() -> Vec<String> {
+    let mut lines = Vec::new();
+    for key in 0..KEYS {
+        let all: Vec<u64> = (0..COUNT).filter(|n| n % KEYS == key).collect();
+        let sum: u64 = all.iter().sum();
+        let mut by_digit: BTreeMap<char, u64> = BTreeMap::new();
+        for n in &all {
+            *by_digit.entry(char::from(b'0' + (n % 10) as u8)).or_default() += n;
+        }
+        let by_digit: Vec<(char, u64)> = by_digit.into_iter().collect();
+        let (largest, count) = (Some(all.last().copied()), Some(all.len()));
+        let mean = Some(format!("{sum} in {}", all.len()));
+        lines.push(format!("kinds {key}: {largest:?} {count:?} {all:?} {by_digit:?} {:?} {mean:?}", Some(sum)));
+        lines.push(format!("window [-500000, 500000) of {key}: {sum}"));
+        lines.push(format!("window [0, 1000000) of {key}: {sum}"));
+        let end = all.last().unwrap() + 10_000;
+        lines.push(format!("session [{key}, {end}) of {key}: {sum}"));
+    }
+    for n in (0..COUNT).step_by(HELD_EVERY as usize) {
+        lines.push(format!("held {n}"));
+        lines.push(format!("shared {n}"));
+    }
+    let rules: Vec<String> = (1..=RULES).map(|n| format!("rule {n}")).collect();
+    lines.extend((LATE..COUNT).map(|n| format!("{n} by {rules:?}")));
+    lines.sort();
+    lines
+}
+
+#[test]
+fn a_checkpoint_of_the_first_format_is_restored_at_any_parallelism() {
+    for parallelism in [1, 2, 3] {
+        let env = StreamExecutionEnvironment::get_execution_environment().unwrap();
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/checkpoint-v1/chk-4");
+        env.configure("execution.state-recovery.path", path).set_parallelism(parallelism);
+        // The number of key groups is the checkpoint's.
+        let mut lines = fixture::build(&env, None).execute_and_collect("fixture").unwrap();
+        lines.sort();
+        assert_eq!(lines, expected(), "at parallelism {parallelism}");
+    }
+}
