@@ -2,7 +2,8 @@
 
 use crate::cli::{Flags, ParameterTool, USAGE};
 use crate::minicluster::MiniCluster;
-use crate::{logging, progress, prometheus};
+use crate::progress::{self, ProgressLine};
+use crate::{logging, prometheus};
 use flott_api::JobStatus;
 use flott_api::metrics::MetricRegistry;
 use flott_core::config::METRICS_PROMETHEUS_PORT;
@@ -92,9 +93,10 @@ impl JobExecutor for LocalExecutor {
         }
         let submitted = env.now();
         let name = job.settings.name.clone();
+        let progress = ProgressLine::new(env, &name, self.cluster.metrics(), job.graph.unbounded_source().is_none());
         let (handle, storage) = env.block_on(self.cluster.submit(job))?;
         let cluster = self.cluster.clone();
-        Ok(Arc::new(LocalJob { name, cluster, handle, storage, submitted, ended: Mutex::new(None) }))
+        Ok(Arc::new(LocalJob { name, cluster, handle, storage, progress, submitted, ended: Mutex::new(None) }))
     }
 }
 
@@ -103,6 +105,7 @@ struct LocalJob {
     cluster: MiniCluster,
     handle: JobHandle,
     storage: CheckpointStorage,
+    progress: ProgressLine,
     submitted: ProcessingTime,
     ended: Mutex<Option<ProcessingTime>>,
 }
@@ -110,6 +113,7 @@ struct LocalJob {
 impl LocalJob {
     async fn result(&self) -> Result<JobStatus> {
         let result = self.handle.result().await;
+        progress::clear();
         self.ended.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(self.cluster.env().now());
         Ok(result?.status)
     }
@@ -134,9 +138,13 @@ impl JobControl for LocalJob {
             let result = self.result();
             match limit {
                 Some(limit) => env.timeout(limit, result).await.unwrap_or_else(|| Ok(self.handle.status())),
-                None => progress::show_while(env, &self.name, self.cluster.metrics(), result).await,
+                None => self.progress.show_while(result).await,
             }
         })
+    }
+
+    fn show_progress(&self) {
+        self.progress.draw();
     }
 
     fn runtime(&self) -> Duration {
