@@ -49,6 +49,14 @@ impl Exit {
         }
     }
 
+    fn waiting(&self) -> impl Iterator<Item = &Batch> {
+        let (port, sink) = match self {
+            Exit::Port(port) => (Some(port.waiting()), None),
+            Exit::Sink(sink) => (None, Some(sink.waiting())),
+        };
+        port.into_iter().flatten().chain(sink.into_iter().flatten())
+    }
+
     fn broadcast(&mut self, element: &Element) -> Result<()> {
         match self {
             Exit::Port(port) => port.broadcast(element),
@@ -190,6 +198,11 @@ impl Chain {
             Exit::Port(port) => port.has_sealed(),
             Exit::Sink(sink) => sink.has_pending(),
         })
+    }
+
+    /// How many rows of full batches wait to be sent or written.
+    pub(crate) fn waiting_rows(&self) -> usize {
+        self.exits.iter().flat_map(Exit::waiting).map(Batch::len).sum()
     }
 
     /// Sends what is sealed and lets sinks write; ready when all is gone.

@@ -1,6 +1,7 @@
 //! The loop of a task: commands, time, input, in that order, one at a time.
 
 mod build;
+mod portion;
 
 use crate::chain::Chain;
 use crate::chain::Exit;
@@ -11,8 +12,9 @@ use crate::snapshot::{self, SnapshotWriter, since};
 use crate::source_task::SourceTask;
 use flott_api::control::{CheckpointTimes, TaskCommand, TaskEvent, TaskId};
 use flott_api::{Progress, Readiness, RuntimeMode};
-use flott_core::{Barrier, CheckpointId, Element, Error, ProcessingTime, Result, Watermark};
+use flott_core::{Barrier, Batch, CheckpointId, Element, Error, ProcessingTime, Result, Watermark};
 use flott_env::{CatchPanic, Env};
+use portion::Portion;
 use std::cell::Cell;
 use std::pin::Pin;
 use std::rc::Rc;
@@ -91,6 +93,7 @@ pub(crate) struct Task {
     events: mpsc::Sender<(TaskId, TaskEvent)>,
     snapshots: SnapshotWriter,
     metrics: TaskMetrics,
+    portion: Portion,
     /// Event time as the head has seen it.
     watermark: Watermark,
     /// All of it had been done before the checkpoint that it was restored from: only the end has to be said again.
@@ -341,7 +344,7 @@ impl Task {
                 if let TaskInput::Channels(_) = self.input {
                     self.metrics.bytes_in.add(batch.byte_count() as u64);
                 }
-                self.chain.process(input, batch)
+                self.process(input, batch).await
             }
             InputEvent::Watermark(watermark) => self.advance(watermark).await,
             InputEvent::Idle if self.mode == RuntimeMode::Batch => Ok(()),
@@ -359,6 +362,18 @@ impl Task {
                 self.report(TaskEvent::SourceWatermark { operator, watermark }).await;
                 Ok(())
             }
+        }
+    }
+
+    /// Works on a batch, in portions, and sends what came of each but the last.
+    async fn process(&mut self, input: usize, mut batch: Batch) -> Result<()> {
+        loop {
+            let (rest, rows) = (self.portion.cut(&mut batch), batch.len());
+            self.chain.process(input, batch)?;
+            self.portion.learn(rows, self.chain.waiting_rows());
+            let Some(next) = rest else { return Ok(()) };
+            self.flush().await?;
+            batch = next;
         }
     }
 

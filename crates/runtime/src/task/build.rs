@@ -1,5 +1,6 @@
 //! A task from its description: operators made, state restored, everything opened.
 
+use super::portion::Portion;
 use super::{Running, Task, TaskInput};
 use crate::chain::{Chain, Exit, Link, Node, Target};
 use crate::deploy::TaskSpec;
@@ -92,6 +93,7 @@ pub(super) async fn build(mut spec: TaskSpec, running: &Running) -> Result<Task>
         requested: None,
         taken: None,
         alignment_start: None,
+        portion: Portion::new(),
         open_since: None,
         alarm: None,
     })
