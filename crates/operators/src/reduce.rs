@@ -1,12 +1,12 @@
 //! The rolling reduction of a keyed stream: each record yields the reduction of its key so far. In batch mode only
 //! the last one of each key is emitted, at the end.
 
-use crate::keys::{Keys, Selector, Slots, keyed_state};
+use crate::keys::{Keys, Selector, Slots, keyed_rows, keyed_state};
 use flott_api::context::keyed_of;
 use flott_api::function::ReduceFunction;
 use flott_api::function::position::{Guard, Position};
 use flott_api::operator::Progress;
-use flott_api::{Operator, OperatorContext, OperatorFactory, Output, RuntimeMode};
+use flott_api::{KeyedRows, Operator, OperatorContext, OperatorFactory, Output, RuntimeMode};
 use flott_core::{Batch, Data, Error, EventTime, Key, KeyGroupRange, MaxParallelism, Result, Watermark};
 use flott_state::AnyKeyedState;
 use flott_state::keyed::TableId;
@@ -37,6 +37,10 @@ impl<T: Data, K: Key, F: ReduceFunction<T>> OperatorFactory for Reduce<T, K, F> 
 
     fn keyed_state(&self, max: MaxParallelism, range: KeyGroupRange) -> Option<Box<dyn AnyKeyedState>> {
         keyed_state::<K>(max, range)
+    }
+
+    fn keyed_rows(&self, _: usize) -> Option<Box<dyn KeyedRows>> {
+        keyed_rows(&self.selector)
     }
 }
 

@@ -8,6 +8,7 @@ use crate::deploy::TaskSpec;
 use crate::input::{Input, InputEvent};
 use crate::metrics::TaskMetrics;
 use crate::snapshot::{self, SnapshotWriter, since};
+use crate::sort::SortedInput;
 use crate::source_task::SourceTask;
 use flott_api::control::{CheckpointTimes, TaskCommand, TaskEvent, TaskId};
 use flott_api::{Progress, Readiness, RuntimeMode};
@@ -75,6 +76,8 @@ impl Running {
 pub(crate) enum TaskInput {
     Source(SourceTask),
     Channels(Input),
+    /// In batch mode, of a keyed operator.
+    Sorted(Box<SortedInput>),
 }
 
 /// A time that was asked for, and what waits for it.
@@ -206,6 +209,7 @@ impl Task {
                         }
                         polled
                     }
+                    TaskInput::Sorted(input) => input.poll_next(task),
                 };
                 if let Poll::Ready(event) = polled {
                     return Poll::Ready(event.map(Next::Input));
@@ -227,7 +231,7 @@ impl Task {
     fn next_wakeup(&self) -> Option<ProcessingTime> {
         let source = match &self.input {
             TaskInput::Source(source) => source.next_wakeup(),
-            TaskInput::Channels(_) => None,
+            TaskInput::Channels(_) | TaskInput::Sorted(_) => None,
         };
         let chain = if self.mode == RuntimeMode::Batch || self.ended || self.finished {
             None
@@ -293,7 +297,9 @@ impl Task {
     fn source(&mut self) -> Result<&mut SourceTask> {
         match &mut self.input {
             TaskInput::Source(source) => Ok(source),
-            TaskInput::Channels(_) => Err(Error::internal("splits were sent to a task that is not a source")),
+            TaskInput::Channels(_) | TaskInput::Sorted(_) => {
+                Err(Error::internal("splits were sent to a task that is not a source"))
+            }
         }
     }
 
@@ -341,6 +347,11 @@ impl Task {
                 self.metrics.bytes_in.add(batch.byte_count() as u64);
                 self.chain.process(input, batch)
             }
+            InputEvent::Unsorted(input, batch) => match &mut self.input {
+                TaskInput::Sorted(sorted) => sorted.add(input, &batch),
+                _ => Err(Error::internal("records came to be sorted where nothing is")),
+            },
+            InputEvent::EndKeys => self.end_keys().await,
             InputEvent::Watermark(watermark) => self.advance(watermark).await,
             InputEvent::Idle if self.mode == RuntimeMode::Batch => Ok(()),
             InputEvent::Idle => self.chain.idle(),
@@ -371,6 +382,15 @@ impl Task {
             self.flush().await?;
         }
         self.chain.pass_watermark(watermark)
+    }
+
+    /// In batch mode: for some keys time has come to its end.
+    async fn end_keys(&mut self) -> Result<()> {
+        while self.chain.advance_head(Watermark::MAX)? == Progress::More {
+            self.flush().await?;
+        }
+        self.chain.forget_keys();
+        Ok(())
     }
 
     /// The input has ended: operators emit what is left, each after those before it.
@@ -436,7 +456,7 @@ impl Task {
         }
         let source = match &mut self.input {
             TaskInput::Source(source) => Some(source),
-            TaskInput::Channels(_) => None,
+            TaskInput::Channels(_) | TaskInput::Sorted(_) => None,
         };
         let parts = snapshot::take(&mut self.chain, source, barrier, &self.snapshots, self.ended).await?;
         let times = CheckpointTimes {
@@ -499,5 +519,9 @@ impl Task {
         let (bytes, entries) = keyed.fold((0, 0), |(b, e), k| (b + k.byte_count(), e + k.entry_count()));
         self.metrics.state_bytes.set(bytes as i64);
         self.metrics.state_entries.set(entries as i64);
+        if let TaskInput::Sorted(sorted) = &self.input {
+            self.metrics.sort_bytes.set(sorted.taken.memory_bytes as i64);
+            self.metrics.spilled_bytes.set(sorted.taken.spilled_bytes as i64);
+        }
     }
 }
