@@ -2,6 +2,7 @@
 //! tested there; `tests/README.md` says where each line is.
 
 mod batch;
+mod batch_keys;
 mod checkpoints;
 mod ending;
 mod metrics;
