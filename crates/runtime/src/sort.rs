@@ -9,7 +9,8 @@
 //!
 //! An operator is so given one key after the other, and what it keeps of a key need not be kept longer than its rows
 //! come. Keys are not ended one at a time but some at once, as many as make a batch: all of their rows, then
-//! [`InputEvent::EndKeys`]. A key with more rows than a batch comes in several.
+//! [`InputEvent::EndKeys`]. A key with more rows than a batch comes in several. Of two inputs the rows of these keys
+//! are put together to few batches, each key's in their order; batches of one row would take three times as long.
 //!
 //! An input that is not keyed, the broadcast one, is passed on as it comes, and so before the others. What may block
 //! runs on the blocking pool: sorting, writing, reading. The next chunk is made while the task works on this one.
@@ -56,13 +57,16 @@ pub(crate) struct Taken {
     pub spilled_bytes: u64,
 }
 
+/// The next rows in order, and those after them.
+type Merged = (Box<Sorted>, Chunk);
+
 enum Stage {
     /// Records come in.
     Collecting(Box<Sorter>),
     /// The memory is being written to a file.
     Spilling(Blocking<Result<Box<Sorter>>>),
     /// The next rows in order are on their way.
-    Merging(Blocking<Result<Option<(Box<Sorted>, Chunk)>>>),
+    Merging(Blocking<Result<Option<Merged>>>),
     /// Everything has been passed on, or failed.
     Ended,
 }
@@ -202,7 +206,7 @@ impl SortedInput {
     }
 }
 
-fn next_chunk(mut sorted: Box<Sorted>, rows_max: usize) -> Result<Option<(Box<Sorted>, Chunk)>> {
+fn next_chunk(mut sorted: Box<Sorted>, rows_max: usize) -> Result<Option<Merged>> {
     Ok(sorted.next_chunk(rows_max)?.map(|chunk| (sorted, chunk)))
 }
 

@@ -1,6 +1,8 @@
 //! BATCH mode, keyed operators: one key after the other, sorted by time, with the results of STREAMING mode. The
 //! memory for sorting is so small that nearly all goes through temporary files.
 
+#![expect(clippy::disallowed_methods, reason = "the tests look whether files are left")]
+
 use flott::core::Data;
 use flott::prelude::*;
 use flott::state::StateAccess;
@@ -136,7 +138,7 @@ impl Course {
         match timer {
             Timer::EventTime(time) => self.0.add(cx, format!("timer{}", time.0))?,
             Timer::ProcessingTime(_) => {
-                let seen = self.0.get(cx)?.into_iter().cloned().collect();
+                let seen = self.0.get(cx)?.iter().cloned().collect();
                 out.collect((*cx.current_key()?, seen));
             }
         }

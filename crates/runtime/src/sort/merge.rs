@@ -36,6 +36,8 @@ pub(crate) struct Chunk {
     pub segments: VecDeque<Segment>,
     /// The next row, if there is one, has another key than the last of these.
     pub ends_keys: bool,
+    /// The segment of the row that came last.
+    last: usize,
 }
 
 /// All records in order.
@@ -76,6 +78,7 @@ impl Sorted {
                 *hash = record.hash;
                 key.clear();
                 key.extend_from_slice(record.key);
+                chunk.last = 0;
             }
             chunk.push(&record);
             self.records.advance()?;
@@ -86,17 +89,17 @@ impl Sorted {
 }
 
 impl Chunk {
+    /// Adds the row to the first segment in which it does not overtake another one of its key. So where keys have
+    /// rows of two inputs in turn there are few segments, and rows of different keys do not mind their order.
     fn push(&mut self, record: &Record<'_>) {
         let input = usize::from(record.input);
-        let fits = |s: &&mut Segment| s.input == input && s.times.is_some() == record.time.is_some();
-        let segment = match self.segments.back_mut().filter(fits) {
-            Some(segment) => segment,
-            None => {
-                let times = record.time.map(|_| Vec::new());
-                self.segments.push_back(Segment { input, bytes: Vec::new(), count: 0, times });
-                return self.push(record);
-            }
-        };
+        let fits = |s: &Segment| s.input == input && s.times.is_some() == record.time.is_some();
+        self.last += self.segments.iter().skip(self.last).take_while(|s| !fits(s)).count();
+        if self.last == self.segments.len() {
+            let times = record.time.map(|_| Vec::new());
+            self.segments.push_back(Segment { input, bytes: Vec::new(), count: 0, times });
+        }
+        let Some(segment) = self.segments.get_mut(self.last) else { return };
         segment.bytes.extend_from_slice(record.row);
         segment.count += 1;
         if let (Some(times), Some(time)) = (&mut segment.times, record.time) {

@@ -1,5 +1,7 @@
 //! The external sort against a plain one, with so little memory that nearly everything goes through files.
 
+#![expect(clippy::disallowed_methods, reason = "the tests look whether files are left")]
+
 use super::*;
 use crate::exchange::channel::{Sender, gate};
 use flott_api::key_selector::Owned;
@@ -21,7 +23,7 @@ fn add(sorter: &mut Sorter, row: &Row) {
     sorter.add(&record).unwrap();
 }
 
-/// The rows as they come out, and whether each is the last before keys end.
+/// The rows as they come out, key by key, and whether each is the last before keys end.
 fn read(mut sorted: Sorted, rows_max: usize) -> Vec<(Row, bool)> {
     let mut rows: Vec<(Row, bool)> = Vec::new();
     while let Some(chunk) = sorted.next_chunk(rows_max).unwrap() {
@@ -38,6 +40,9 @@ fn read(mut sorted: Sorted, rows_max: usize) -> Vec<(Row, bool)> {
             }
             assert!(bytes.is_empty());
         }
+        // Within a chunk keys do not wait for each other.
+        let start = rows.len() - count;
+        rows[start..].sort_by_key(|(row, _)| (KeyHash::of(&row.0).0, row.0.clone()));
         if let Some(last) = rows.last_mut() {
             last.1 = chunk.ends_keys;
         }
@@ -81,6 +86,17 @@ proptest! {
         let sorted: Vec<Row> = sorted.into_iter().map(|(row, _)| row).collect();
         prop_assert_eq!(sorted, expected(rows));
     }
+}
+
+#[test]
+fn keys_with_rows_of_two_inputs_in_turn_come_in_few_pieces() {
+    let mut sorter = sorter(1 << 20, 2, "/");
+    for n in 0..300u32 {
+        add(&mut sorter, &((n / 3).to_string(), None, (n % 2) as u8, n));
+    }
+    let chunk = sorter.finish().unwrap().next_chunk(1000).unwrap().unwrap();
+    let pieces: Vec<(usize, usize)> = chunk.segments.iter().map(|s| (s.input, s.count)).collect();
+    assert!(pieces.len() <= 4, "{pieces:?}");
 }
 
 #[test]
@@ -139,7 +155,7 @@ fn keys_come_one_after_the_other_and_the_broadcast_input_before_them() {
     };
     let (said, spilled) = course("1 b");
     assert!(spilled > 0);
-    let mut keys = vec!["0: [3, 6, 9]", "0: [1, 4, 7, 10]", "0: [2, 5, 8]"];
+    let mut keys = ["0: [3, 6, 9]", "0: [1, 4, 7, 10]", "0: [2, 5, 8]"];
     keys.sort_by_key(|rows| KeyHash::of(&(rows[4..5].parse::<i64>().unwrap() % 3)).0);
     let rows: Vec<&str> = said.iter().map(String::as_str).collect();
     assert_eq!(rows[..2], ["1: [100]", "EndInput(1)"]);
@@ -158,7 +174,7 @@ fn dropped_in_the_middle_it_leaves_no_files_and_a_missing_folder_is_named() {
     let (mut sorted, senders) = selected(&env, "1 b", folder.path().to_str().unwrap());
     send(&senders, 0, Element::Batch(Batch::of(vec![1i64])));
     let early = env.timeout(std::time::Duration::from_millis(50), run(&mut sorted));
-    assert!(env.block_on(async { early.await }).is_none());
+    assert!(env.block_on(early).is_none());
     assert!(sorted.taken.spilled_bytes > 0);
     drop(sorted);
     assert_eq!(folder.path().read_dir().unwrap().count(), 0);
