@@ -138,7 +138,7 @@ impl Course {
         match timer {
             Timer::EventTime(time) => self.0.add(cx, format!("timer{}", time.0))?,
             Timer::ProcessingTime(_) => {
-                let seen = self.0.get(cx)?.iter().cloned().collect();
+                let seen = self.0.get(cx)?.to_vec();
                 out.collect((*cx.current_key()?, seen));
             }
         }
