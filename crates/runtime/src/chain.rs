@@ -129,6 +129,16 @@ impl Chain {
         })
     }
 
+    /// In batch mode, when all of the head's timers have fired: forgets the keys so far and begins with the next ones.
+    pub(crate) fn forget_keys(&mut self) {
+        if let Some(Node { cx, .. }) = self.nodes.first_mut() {
+            if let Some(keyed) = &mut cx.keyed {
+                keyed.clear();
+            }
+            cx.watermark = Watermark::MIN;
+        }
+    }
+
     /// All of the head's timers have fired: passes the watermark through the chain.
     pub(crate) fn pass_watermark(&mut self, watermark: Watermark) -> Result<()> {
         if self.has_head() {

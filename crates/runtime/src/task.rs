@@ -9,6 +9,7 @@ use crate::deploy::TaskSpec;
 use crate::input::{Input, InputEvent};
 use crate::metrics::TaskMetrics;
 use crate::snapshot::{self, SnapshotWriter, since};
+use crate::sort::SortedInput;
 use crate::source_task::SourceTask;
 use flott_api::control::{CheckpointTimes, TaskCommand, TaskEvent, TaskId};
 use flott_api::{Progress, Readiness, RuntimeMode};
@@ -77,6 +78,8 @@ impl Running {
 pub(crate) enum TaskInput {
     Source(SourceTask),
     Channels(Input),
+    /// In batch mode, of a keyed operator.
+    Sorted(Box<SortedInput>),
 }
 
 /// A time that was asked for, and what waits for it.
@@ -209,6 +212,7 @@ impl Task {
                         }
                         polled
                     }
+                    TaskInput::Sorted(input) => input.poll_next(task),
                 };
                 if let Poll::Ready(event) = polled {
                     return Poll::Ready(event.map(Next::Input));
@@ -230,7 +234,7 @@ impl Task {
     fn next_wakeup(&self) -> Option<ProcessingTime> {
         let source = match &self.input {
             TaskInput::Source(source) => source.next_wakeup(),
-            TaskInput::Channels(_) => None,
+            TaskInput::Channels(_) | TaskInput::Sorted(_) => None,
         };
         let chain = if self.mode == RuntimeMode::Batch || self.ended || self.finished {
             None
@@ -296,7 +300,9 @@ impl Task {
     fn source(&mut self) -> Result<&mut SourceTask> {
         match &mut self.input {
             TaskInput::Source(source) => Ok(source),
-            TaskInput::Channels(_) => Err(Error::internal("splits were sent to a task that is not a source")),
+            TaskInput::Channels(_) | TaskInput::Sorted(_) => {
+                Err(Error::internal("splits were sent to a task that is not a source"))
+            }
         }
     }
 
@@ -346,6 +352,11 @@ impl Task {
                 }
                 self.process(input, batch).await
             }
+            InputEvent::Unsorted(input, batch) => match &mut self.input {
+                TaskInput::Sorted(sorted) => sorted.add(input, &batch),
+                _ => Err(Error::internal("records came to be sorted where nothing is")),
+            },
+            InputEvent::EndKeys => self.end_keys().await,
             InputEvent::Watermark(watermark) => self.advance(watermark).await,
             InputEvent::Idle if self.mode == RuntimeMode::Batch => Ok(()),
             InputEvent::Idle => self.chain.idle(),
@@ -391,6 +402,15 @@ impl Task {
             self.flush().await?;
         }
         self.chain.pass_watermark(watermark)
+    }
+
+    /// In batch mode: for some keys time has come to its end.
+    async fn end_keys(&mut self) -> Result<()> {
+        while self.chain.advance_head(Watermark::MAX)? == Progress::More {
+            self.flush().await?;
+        }
+        self.chain.forget_keys();
+        Ok(())
     }
 
     /// The input has ended: operators emit what is left, each after those before it.
@@ -456,7 +476,7 @@ impl Task {
         }
         let source = match &mut self.input {
             TaskInput::Source(source) => Some(source),
-            TaskInput::Channels(_) => None,
+            TaskInput::Channels(_) | TaskInput::Sorted(_) => None,
         };
         let parts = snapshot::take(&mut self.chain, source, barrier, &self.snapshots, self.ended).await?;
         let times = CheckpointTimes {
@@ -517,5 +537,9 @@ impl Task {
         let (bytes, entries) = keyed.fold((0, 0), |(b, e), k| (b + k.byte_count(), e + k.entry_count()));
         self.metrics.state_bytes.set(bytes as i64);
         self.metrics.state_entries.set(entries as i64);
+        if let TaskInput::Sorted(sorted) = &self.input {
+            self.metrics.sort_bytes.set(sorted.taken.memory_bytes as i64);
+            self.metrics.spilled_bytes.set(sorted.taken.spilled_bytes as i64);
+        }
     }
 }
