@@ -3,6 +3,8 @@
 use flott_api::TaskInfo;
 use flott_api::metrics::{Counter, Gauge, Labels, MetricRegistry, OperatorMetrics};
 use flott_core::ProcessingTime;
+use flott_env::Env;
+use std::pin::pin;
 use std::time::Duration;
 
 /// How often shares of time are brought up to date.
@@ -78,8 +80,22 @@ impl TaskMetrics {
         self.busy_time += time;
     }
 
-    pub(crate) fn held_back(&mut self, time: Duration) {
-        self.backpressured_time += time;
+    /// Waits for `flushed`, whose task is held back by others until it is done. If that takes long it shows meanwhile.
+    /// Returns how long it has taken too.
+    pub(crate) async fn hold_back<T>(&mut self, env: &Env, flushed: impl Future<Output = T>) -> (T, Duration) {
+        let started = env.elapsed();
+        let mut seen = started;
+        let mut flushed = pin!(flushed);
+        loop {
+            let done = env.timeout(PERIOD, flushed.as_mut()).await;
+            let now = env.elapsed();
+            self.backpressured_time += now.saturating_sub(seen);
+            seen = now;
+            match done {
+                Some(done) => return (done, now.saturating_sub(started)),
+                None => self.roll(now, env.now()),
+            };
+        }
     }
 
     /// Whether a period is over, in which case the gauges now show it.

@@ -484,10 +484,8 @@ impl Task {
         {
             return Ok(());
         }
-        let started = self.env.elapsed();
-        self.chain.flush().await?;
-        let held_back = since(&self.env, started);
-        self.metrics.held_back(held_back);
+        let (flushed, held_back) = self.metrics.hold_back(&self.env, self.chain.flush()).await;
+        flushed?;
         if let TaskInput::Source(source) = &mut self.input {
             source.held_back(held_back);
         }
