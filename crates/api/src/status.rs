@@ -74,3 +74,20 @@ impl fmt::Display for JobStatus {
         f.write_str(self.as_str())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::JobStatus::*;
+
+    #[test]
+    fn names_and_ends_are_flinks() {
+        let on_the_way = [Initializing, Created, Running, Failing, Cancelling, Restarting];
+        let over = [Failed, Canceled, Finished, Suspended];
+        let names = on_the_way.iter().chain(&over).map(ToString::to_string).collect::<Vec<_>>().join(" ");
+        let expected = "INITIALIZING CREATED RUNNING FAILING CANCELLING RESTARTING FAILED CANCELED FINISHED SUSPENDED";
+        assert_eq!(names, expected);
+        assert!(
+            over.iter().all(|status| status.is_terminal()) && !on_the_way.iter().any(|status| status.is_terminal())
+        );
+    }
+}

@@ -215,3 +215,42 @@ pub fn observe<T>(
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The watermark after these times.
+    fn watermark(strategy: &WatermarkStrategy<()>, times: &[i64]) -> Option<i64> {
+        let mut generator = strategy.generator();
+        times.iter().for_each(|time| assert_eq!(generator.on_event(&(), EventTime(*time)), None));
+        generator.on_periodic().map(|watermark| watermark.0)
+    }
+
+    #[test]
+    fn bounded_out_of_orderness_trails_the_largest_time_by_the_bound_and_one() {
+        let bounded = WatermarkStrategy::for_bounded_out_of_orderness(Duration::from_millis(10));
+        assert_eq!(watermark(&bounded, &[5, 100, 50]), Some(89));
+        assert_eq!(watermark(&bounded, &[]), Some(i64::MIN), "before the first record it does not wrap around");
+        assert_eq!(watermark(&bounded, &[i64::MIN]), Some(i64::MIN));
+    }
+
+    #[test]
+    fn monotonous_timestamps_are_a_bound_of_zero_and_without_watermarks_there_is_none() {
+        assert_eq!(watermark(&WatermarkStrategy::for_monotonous_timestamps(), &[100, 50]), Some(99));
+        assert_eq!(watermark(&WatermarkStrategy::no_watermarks(), &[100]), None);
+    }
+
+    #[test]
+    fn an_assigner_sees_the_record_and_the_time_that_its_source_gave() {
+        let now = ProcessingTime(7);
+        let later = WatermarkStrategy::<i64>::for_monotonous_timestamps()
+            .with_timestamp_assigner(|row, given| EventTime(row + given.map_or(0, |time| time.0)))
+            .timestamps;
+        assert_eq!(later.assign(&[1, 2], None, now), Some(vec![EventTime(1), EventTime(2)]));
+        let given = || Some(vec![EventTime(10), EventTime(20)]);
+        assert_eq!(later.assign(&[1, 2], given(), now), Some(vec![EventTime(11), EventTime(22)]));
+        let kept = WatermarkStrategy::<i64>::for_monotonous_timestamps().timestamps;
+        assert_eq!((kept.assign(&[1, 2], given(), now), kept.assign(&[1], None, now)), (given(), None));
+    }
+}

@@ -130,6 +130,16 @@ mod tests {
         }
     }
 
+    #[test]
+    fn owners_and_ranges_are_flinks() {
+        let max = MaxParallelism::new(128).unwrap();
+        let ranges = |parallelism| (0..parallelism).map(move |n| max.range(n, parallelism)).map(|r| (r.start, r.end));
+        // Flink's ranges include their ends: [0, 42], [43, 85], [86, 127].
+        assert_eq!(ranges(3).collect::<Vec<_>>(), [(0, 43), (43, 86), (86, 128)]);
+        assert_eq!(ranges(5).collect::<Vec<_>>(), [(0, 26), (26, 52), (52, 77), (77, 103), (103, 128)]);
+        assert_eq!([0, 42, 43, 85, 86, 127].map(|group| max.owner(KeyGroup(group), 3)), [0, 0, 1, 1, 2, 2]);
+    }
+
     proptest! {
         #[test]
         fn every_group_has_one_owner_whose_range_holds_it(max in 1u32..=32768, parallelism in 1u32..300, hash: u64) {

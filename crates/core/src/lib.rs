@@ -12,6 +12,7 @@ pub mod error;
 pub mod id;
 pub mod key_group;
 pub mod key_hash;
+mod murmur3;
 pub mod row_kind;
 pub mod time;
 

@@ -33,6 +33,15 @@ where
     #[doc(hidden)]
     fn aggregate(self, windowed: Windowed<K, T, A, Tr>, function: impl AggregateFunction<In = T>) -> Factory;
     #[doc(hidden)]
+    fn reduce_with<P>(self, windowed: Windowed<K, T, A, Tr>, function: impl ReduceFunction<T>, process: P) -> Factory
+    where
+        P: ProcessWindowFunction<Key = K, Window = A::Window, In = T>;
+    #[doc(hidden)]
+    fn aggregate_with<F, P>(self, windowed: Windowed<K, T, A, Tr>, function: F, process: P) -> Factory
+    where
+        F: AggregateFunction<In = T>,
+        P: ProcessWindowFunction<Key = K, Window = A::Window, In = F::Out>;
+    #[doc(hidden)]
     fn process<P>(self, windowed: Windowed<K, T, A, Tr>, function: P) -> Factory
     where
         P: ProcessWindowFunction<Key = K, Window = A::Window, In = T>;
@@ -76,6 +85,21 @@ where
         Arc::new(windowed.aggregate(function))
     }
 
+    fn reduce_with<P>(self, windowed: Windowed<K, T, A, Tr>, function: impl ReduceFunction<T>, process: P) -> Factory
+    where
+        P: ProcessWindowFunction<Key = K, Window = A::Window, In = T>,
+    {
+        Arc::new(windowed.reduce_with(function, process))
+    }
+
+    fn aggregate_with<F, P>(self, windowed: Windowed<K, T, A, Tr>, function: F, process: P) -> Factory
+    where
+        F: AggregateFunction<In = T>,
+        P: ProcessWindowFunction<Key = K, Window = A::Window, In = F::Out>,
+    {
+        Arc::new(windowed.aggregate_with(function, process))
+    }
+
     fn process<P>(self, windowed: Windowed<K, T, A, Tr>, function: P) -> Factory
     where
         P: ProcessWindowFunction<Key = K, Window = A::Window, In = T>,
@@ -98,6 +122,21 @@ where
 
     fn aggregate(self, windowed: Windowed<K, T, A, Tr>, function: impl AggregateFunction<In = T>) -> Factory {
         Arc::new(windowed.evictor(self.0).aggregate(function))
+    }
+
+    fn reduce_with<P>(self, windowed: Windowed<K, T, A, Tr>, function: impl ReduceFunction<T>, process: P) -> Factory
+    where
+        P: ProcessWindowFunction<Key = K, Window = A::Window, In = T>,
+    {
+        Arc::new(windowed.evictor(self.0).reduce_with(function, process))
+    }
+
+    fn aggregate_with<F, P>(self, windowed: Windowed<K, T, A, Tr>, function: F, process: P) -> Factory
+    where
+        F: AggregateFunction<In = T>,
+        P: ProcessWindowFunction<Key = K, Window = A::Window, In = F::Out>,
+    {
+        Arc::new(windowed.evictor(self.0).aggregate_with(function, process))
     }
 
     fn process<P>(self, windowed: Windowed<K, T, A, Tr>, function: P) -> Factory

@@ -12,7 +12,6 @@ use flott_api::function::{
 use flott_core::{Data, Key};
 use flott_operators::window::Apply;
 use std::ops::AddAssign;
-use std::sync::Arc;
 
 impl<T, K, A, Tr, E> WindowedStream<T, K, A, Tr, E>
 where
@@ -229,15 +228,7 @@ where
     ) -> DataStream<T> {
         self.reduce(max_by(field))
     }
-}
 
-impl<T, K, A, Tr> WindowedStream<T, K, A, Tr>
-where
-    T: Data,
-    K: Key,
-    A: WindowAssigner<T>,
-    Tr: Trigger<T, A::Window>,
-{
     /// Gives the reduction of each window to a [`ProcessWindowFunction`]: one value is kept, and the function knows
     /// key and window.
     ///
@@ -272,7 +263,7 @@ where
     where
         P: ProcessWindowFunction<Key = K, Window = A::Window, In = T>,
     {
-        self.build(|_, windowed| Arc::new(windowed.reduce_with(function, process)))
+        self.build(|evictor, windowed| evictor.reduce_with(windowed, function, process))
     }
 
     /// Gives the aggregation of each window to a [`ProcessWindowFunction`]: one accumulator is kept, and the function
@@ -321,7 +312,7 @@ where
         F: AggregateFunction<In = T>,
         P: ProcessWindowFunction<Key = K, Window = A::Window, In = F::Out>,
     {
-        self.build(|_, windowed| Arc::new(windowed.aggregate_with(function, process)))
+        self.build(|evictor, windowed| evictor.aggregate_with(windowed, function, process))
     }
 }
 

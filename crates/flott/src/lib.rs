@@ -43,6 +43,7 @@ pub mod prelude {
         ProcessJoinFunction, ProcessWindowFunction, ReadOnlyContext, ReduceFunction, TimeWindow, Timer, TimerService,
         Trigger, TriggerContext, TriggerResult, Window, WindowAssigner, WindowContext, WindowState,
     };
+    pub use flott_api::metrics::{Counter, Gauge, Histogram, Meter};
     pub use flott_api::{JobStatus, WatermarkGenerator, WatermarkStrategy};
     pub use flott_core::{Configuration, Error, ErrorKind, EventTime, ProcessingTime, Result, Watermark};
     pub use flott_datastream::*;

@@ -2,9 +2,10 @@
 
 use crate::cli::{Flags, ParameterTool, USAGE};
 use crate::minicluster::MiniCluster;
-use crate::{logging, progress, prometheus};
+use crate::progress::{self, ProgressLine};
+use crate::{logging, prometheus};
 use flott_api::JobStatus;
-use flott_api::metrics::{Metric, MetricRegistry};
+use flott_api::metrics::MetricRegistry;
 use flott_core::config::METRICS_PROMETHEUS_PORT;
 use flott_core::{Configuration, JobId, ProcessingTime, Result};
 use flott_datastream::StreamExecutionEnvironment;
@@ -92,9 +93,10 @@ impl JobExecutor for LocalExecutor {
         }
         let submitted = env.now();
         let name = job.settings.name.clone();
+        let progress = ProgressLine::new(env, &name, self.cluster.metrics(), job.graph.unbounded_source().is_none());
         let (handle, storage) = env.block_on(self.cluster.submit(job))?;
         let cluster = self.cluster.clone();
-        Ok(Arc::new(LocalJob { name, cluster, handle, storage, submitted, ended: Mutex::new(None) }))
+        Ok(Arc::new(LocalJob { name, cluster, handle, storage, progress, submitted, ended: Mutex::new(None) }))
     }
 }
 
@@ -103,6 +105,7 @@ struct LocalJob {
     cluster: MiniCluster,
     handle: JobHandle,
     storage: CheckpointStorage,
+    progress: ProgressLine,
     submitted: ProcessingTime,
     ended: Mutex<Option<ProcessingTime>>,
 }
@@ -110,6 +113,7 @@ struct LocalJob {
 impl LocalJob {
     async fn result(&self) -> Result<JobStatus> {
         let result = self.handle.result().await;
+        progress::clear();
         self.ended.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(self.cluster.env().now());
         Ok(result?.status)
     }
@@ -134,9 +138,13 @@ impl JobControl for LocalJob {
             let result = self.result();
             match limit {
                 Some(limit) => env.timeout(limit, result).await.unwrap_or_else(|| Ok(self.handle.status())),
-                None => progress::show_while(env, &self.name, self.cluster.metrics(), result).await,
+                None => self.progress.show_while(result).await,
             }
         })
+    }
+
+    fn show_progress(&self) {
+        self.progress.draw();
     }
 
     fn runtime(&self) -> Duration {
@@ -149,10 +157,7 @@ impl JobControl for LocalJob {
         self.cluster.metrics().for_each(|metric, labels, value| {
             let has = |label: &str, wanted: &str| labels.iter().any(|(l, v)| *l == label && v == wanted);
             if metric == name && has("job_name", &self.name) && operator.is_none_or(|o| has("operator_name", o)) {
-                sum += match value {
-                    Metric::Counter(counter) => counter.get() as i64,
-                    Metric::Gauge(gauge) => gauge.get(),
-                };
+                sum += value.value();
             }
         });
         sum

@@ -6,13 +6,13 @@
 use flott_api::control::{TaskCommand, TaskEvent, TaskId};
 use flott_api::metrics::MetricRegistry;
 use flott_api::{AnySource, RuntimeMode};
-use flott_core::config::{CHECKPOINTING_MODE, CHECKPOINTS_DIRECTORY, STATE_BACKEND};
+use flott_core::config::{CHECKPOINTING_MODE, CHECKPOINTS_DIRECTORY, STATE_BACKEND, TASK_CANCELLATION_TIMEOUT};
 use flott_core::{AttemptId, Configuration, Error, Result};
 use flott_datastream::executor::JobSubmission;
 use flott_env::Env;
 use flott_graph::{JobGraph, NodeKind};
 use flott_jobmanager::checkpoint::CheckpointConfig;
-use flott_jobmanager::job::{CANCELLATION_TIMEOUT, RestoreFrom, prepare};
+use flott_jobmanager::job::{RestoreFrom, prepare};
 use flott_jobmanager::{Deployment, JobDescription, JobHandle, OperatorDescription, TaskGateway, VertexDescription};
 use flott_state::checkpoint::CheckpointStorage;
 use flott_taskmanager::{TaskManager, Tasks};
@@ -150,8 +150,8 @@ fn describe(graph: &JobGraph, mode: RuntimeMode, config: Arc<Configuration>, env
         vertices: vertices.collect(),
         mode,
         checkpoints: CheckpointConfig::from_config(&config)?,
+        cancellation_timeout: config.get(&TASK_CANCELLATION_TIMEOUT)?,
         config,
-        cancellation_timeout: CANCELLATION_TIMEOUT,
     })
 }
 

@@ -35,13 +35,17 @@ pub(crate) async fn serve(env: &Env, port: u16, metrics: MetricRegistry) -> Resu
     Ok((server, bound))
 }
 
+/// Those that Flink's Prometheus reporter has.
+const QUANTILES: [f64; 6] = [0.5, 0.75, 0.95, 0.98, 0.99, 0.999];
+
 fn render(metrics: &MetricRegistry) -> String {
     let mut out = String::new();
     let mut last = String::new();
     metrics.for_each(|name, labels, metric| {
-        let (kind, value) = match metric {
-            Metric::Counter(counter) => ("counter", counter.get() as i64),
-            Metric::Gauge(gauge) => ("gauge", gauge.get()),
+        let kind = match metric {
+            Metric::Counter(_) => "counter",
+            Metric::Gauge(_) => "gauge",
+            Metric::Histogram(_) => "summary",
         };
         let is_operator = labels.iter().any(|(l, _)| *l == "operator_name");
         let is_task = labels.iter().any(|(l, _)| *l == "task_name");
@@ -56,8 +60,15 @@ fn render(metrics: &MetricRegistry) -> String {
             let _ = writeln!(out, "# TYPE {full} {kind}");
             last.clone_from(&full);
         }
-        let labels: Vec<String> = labels.iter().map(|(l, v)| format!("{l}=\"{}\"", escape(v))).collect();
-        let _ = writeln!(out, "{full}{{{}}} {value}", labels.join(","));
+        let labels = labels.iter().map(|(l, v)| format!("{l}=\"{}\"", escape(v))).collect::<Vec<_>>().join(",");
+        let mut suffix = "";
+        if let Metric::Histogram(histogram) = metric {
+            suffix = "_count";
+            for (quantile, value) in QUANTILES.iter().zip(histogram.quantiles(QUANTILES).into_iter().flatten()) {
+                let _ = writeln!(out, "{full}{{{labels},quantile=\"{quantile}\"}} {value}");
+            }
+        }
+        let _ = writeln!(out, "{full}{suffix}{{{labels}}} {}", metric.value());
     });
     out
 }
@@ -75,8 +86,12 @@ mod tests {
         let metrics = MetricRegistry::new();
         let labels = vec![("job_name", "a \"job\"".to_owned()), ("operator_name", "Map".to_owned())].into();
         metrics.counter("numRecordsIn", &labels).add(7);
+        (1..=100).for_each(|n| metrics.histogram("sizes", &labels).update(n));
         let text = render(&metrics);
         assert!(text.contains("# TYPE flott_taskmanager_job_task_operator_numRecordsIn counter"), "{text}");
         assert!(text.contains(r#"numRecordsIn{job_name="a \"job\"",operator_name="Map"} 7"#), "{text}");
+        assert!(text.contains("# TYPE flott_taskmanager_job_task_operator_sizes summary"), "{text}");
+        assert!(text.contains(r#"sizes{job_name="a \"job\"",operator_name="Map",quantile="0.98"} 98"#), "{text}");
+        assert!(text.contains(r#"sizes_count{job_name="a \"job\"",operator_name="Map"} 100"#), "{text}");
     }
 }

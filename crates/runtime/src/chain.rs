@@ -295,9 +295,13 @@ fn with_node<T>(
         return Err(Error::internal("an operator's output leads nowhere"));
     };
     let before = running.replace(n);
-    let mut out = CountedOutput { out: ChainOutput { links: &node.links, base: n + 1, rest, exits, running }, rows: 0 };
+    let out = ChainOutput { links: &node.links, base: n + 1, rest, exits, running };
+    let mut out = CountedOutput { out, rows: 0, watermark: None };
     let result = call(&mut *node.operator, &mut node.cx, &mut out);
     node.cx.metrics.records_out.add(out.rows);
+    if let Some(watermark) = out.watermark {
+        node.cx.metrics.output_watermark.set(watermark.0);
+    }
     match result {
         Ok(value) => {
             running.set(before);
@@ -344,10 +348,11 @@ fn advance(
     })
 }
 
-/// Counts the rows of the main output.
+/// Notes what an operator sends: its rows, and how far its event time has come.
 struct CountedOutput<'a> {
     out: ChainOutput<'a>,
     rows: u64,
+    watermark: Option<Watermark>,
 }
 
 impl Output for CountedOutput<'_> {
@@ -362,6 +367,7 @@ impl Output for CountedOutput<'_> {
     }
 
     fn watermark(&mut self, watermark: Watermark) -> Result<()> {
+        self.watermark = Some(watermark);
         self.out.watermark(watermark)
     }
 

@@ -37,7 +37,7 @@ pub(crate) struct TaskMetrics {
     pub(crate) bytes_out: Counter,
     /// How far event time is behind the clock, in ms.
     watermark_lag: Gauge,
-    rates: Vec<OperatorRate>,
+    operators: Vec<OperatorMetrics>,
     pub(crate) state_bytes: Gauge,
     pub(crate) state_entries: Gauge,
     period_start: Duration,
@@ -48,7 +48,7 @@ pub(crate) struct TaskMetrics {
 impl TaskMetrics {
     pub(crate) fn new(registry: &MetricRegistry, info: &TaskInfo, task_name: &str, now: Duration) -> Self {
         let labels = labels(info, task_name, false);
-        TaskMetrics {
+        let metrics = TaskMetrics {
             busy: registry.gauge("busyTimeMsPerSecond", &labels),
             idle: registry.gauge("idleTimeMsPerSecond", &labels),
             backpressured: registry.gauge("backPressuredTimeMsPerSecond", &labels),
@@ -56,24 +56,20 @@ impl TaskMetrics {
             bytes_in: registry.counter("numBytesIn", &labels),
             bytes_out: registry.counter("numBytesOut", &labels),
             watermark_lag: registry.gauge("watermarkLag", &labels),
-            rates: Vec::new(),
+            operators: Vec::new(),
             state_bytes: registry.gauge("stateSizeBytes", &labels),
             state_entries: registry.gauge("stateEntries", &labels),
             period_start: now,
             busy_time: Duration::ZERO,
             backpressured_time: Duration::ZERO,
-        }
+        };
+        metrics.watermark.set(i64::MIN);
+        metrics
     }
 
-    /// From now on the rates of an operator are shown too.
+    /// From now on the meters of an operator are kept up to date too.
     pub(crate) fn watch(&mut self, operator: &OperatorMetrics) {
-        self.rates.push(OperatorRate {
-            records_in: operator.records_in.clone(),
-            records_out: operator.records_out.clone(),
-            in_per_second: operator.gauge("numRecordsInPerSecond"),
-            out_per_second: operator.gauge("numRecordsOutPerSecond"),
-            last: (0, 0),
-        });
+        self.operators.push(operator.clone());
     }
 
     pub(crate) fn worked(&mut self, time: Duration) {
@@ -109,36 +105,17 @@ impl TaskMetrics {
         self.busy.set(busy);
         self.backpressured.set(backpressured);
         self.idle.set((1000 - busy - backpressured).max(0));
-        for rate in &mut self.rates {
-            rate.roll(period.as_secs_f64());
+        for operator in &self.operators {
+            operator.roll(period.as_secs_f64());
         }
         // Before the first watermark and after the last there is no lag to speak of.
         let watermark = self.watermark.get();
-        if watermark != 0 && watermark != i64::MIN && watermark != i64::MAX {
+        if watermark != i64::MIN && watermark != i64::MAX {
             self.watermark_lag.set(clock.0.saturating_sub(watermark));
         }
         self.period_start = now;
         self.busy_time = Duration::ZERO;
         self.backpressured_time = Duration::ZERO;
         true
-    }
-}
-
-/// The counters of an operator as rates.
-struct OperatorRate {
-    records_in: Counter,
-    records_out: Counter,
-    in_per_second: Gauge,
-    out_per_second: Gauge,
-    last: (u64, u64),
-}
-
-impl OperatorRate {
-    fn roll(&mut self, seconds: f64) {
-        let now = (self.records_in.get(), self.records_out.get());
-        let per_second = |now: u64, last: u64| (now.saturating_sub(last) as f64 / seconds).round() as i64;
-        self.in_per_second.set(per_second(now.0, self.last.0));
-        self.out_per_second.set(per_second(now.1, self.last.1));
-        self.last = now;
     }
 }

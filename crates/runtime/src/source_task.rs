@@ -242,5 +242,6 @@ impl SourceTask {
             }
         }
         self.held = held;
+        self.splits.pause(self.env.now(), |watermark| held || watermark > limit);
     }
 }

@@ -338,7 +338,9 @@ impl Task {
         }
         match event {
             InputEvent::Batch(input, batch) => {
-                self.metrics.bytes_in.add(batch.byte_count() as u64);
+                if let TaskInput::Channels(_) = self.input {
+                    self.metrics.bytes_in.add(batch.byte_count() as u64);
+                }
                 self.chain.process(input, batch)
             }
             InputEvent::Watermark(watermark) => self.advance(watermark).await,
@@ -367,6 +369,9 @@ impl Task {
         }
         self.watermark = watermark;
         self.metrics.watermark.set(watermark.0);
+        if let TaskInput::Source(source) = &self.input {
+            source.metrics.output_watermark.set(watermark.0);
+        }
         while self.chain.advance_head(watermark)? == Progress::More {
             self.flush().await?;
         }

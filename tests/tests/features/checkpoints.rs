@@ -207,3 +207,61 @@ fn a_checkpoint_that_is_named_is_read_and_never_changed() {
     let missing: Vec<&String> = before.iter().filter(|path| !after.contains(path)).collect();
     assert!(missing.is_empty(), "the job was given {path} to read and has deleted {missing:?}");
 }
+
+#[test]
+fn ids_of_checkpoints_are_never_used_twice() {
+    let disk = Disk::new();
+    let world = world();
+    let mut last = 0;
+    for _ in 0..3 {
+        let options = [EVERY_50_MS, ("execution.state-recovery.path", "latest")];
+        last = with_job_in(
+            &world,
+            &options,
+            &disk,
+            |view| view.checkpoints.counts.completed == 2,
+            async |job, _| {
+                let stats = job.handle.checkpoint_stats();
+                let first = stats.history.iter().map(|record| record.id.0).min().unwrap();
+                assert!(first > last, "{first} after {last}");
+                job.handle.suspend();
+                job.handle.result().await.unwrap();
+                job.handle.checkpoint_stats().history[0].id.0
+            },
+        );
+    }
+}
+
+/// Many keys that come once, and then a few again and again.
+fn growing(world: &World) -> impl FnOnce(&StreamExecutionEnvironment) + use<> {
+    let world = world.clone();
+    move |env| {
+        let rows = world.events(1, 800, |_, n, _| if n < 600 { n } else { n % 3 });
+        let keys = env.from_source(world.replay(rows), WatermarkStrategy::no_watermarks(), "keys");
+        let counts = keys.key_by(|key| *key).map_with_state(|key: u64, seen: &mut Option<String>| {
+            seen.get_or_insert_with(|| "x".repeat(100)).len() as u64 + key
+        });
+        counts.uid("counts").sink_to(world.ledger("counts"));
+    }
+}
+
+#[test]
+fn incremental_checkpoints_write_less_than_whole_ones() {
+    for (incremental, less) in [("false", false), ("true", true)] {
+        Env::run_simulation(5, |env| async move {
+            let storage = CheckpointStorage::with_store(&env, Disk::new().objects(), "");
+            let options = [
+                EVERY_50_MS,
+                ("execution.checkpointing.incremental", incremental),
+                ("execution.checkpointing.data-inline-threshold", "0 b"),
+            ];
+            let job = cluster::start(&env, &storage, &options, growing(&world())).await.unwrap();
+            job.handle.result().await.unwrap();
+            let last = job.handle.checkpoint_stats().latest.completed.clone().unwrap();
+            let (written, state) = (last.checkpointed_size_bytes, last.state_size_bytes);
+            assert!(state > 600 * 100, "{state} bytes of state");
+            assert_eq!(written < state / 2, less, "incremental {incremental}: {written} bytes written of {state}");
+        })
+        .unwrap();
+    }
+}

@@ -1,7 +1,10 @@
 //! Sources that end: checkpoints go on while some tasks have finished, and the last one commits the rest.
 
 use flott::prelude::*;
-use flott_sim::{Job, Life, Plan, Rows, Until, World, run};
+use flott_env::Env;
+use flott_sim::faults::{Faults, Pace};
+use flott_sim::{Job, Life, Plan, Rows, Trace, Until, World, cluster, run};
+use flott_state::checkpoint::CheckpointStorage;
 
 const SHORT: u64 = 10;
 const LONG: u64 = 300;
@@ -23,6 +26,29 @@ fn expected(_: &World) -> Rows {
         rows.add("long", &sums[(n % 3) as usize]);
     }
     rows
+}
+
+#[test]
+fn checkpoints_go_on_when_some_tasks_have_finished_and_what_those_wrote_is_committed() {
+    Env::run_simulation(3, |env| async move {
+        let world = World::new(1, Trace::new());
+        world.begin_life(&Faults {
+            pace: Pace { rows_max: 3, pause_max: Duration::from_millis(20), stalls: 0.0 },
+            ..Faults::default()
+        });
+        let storage = CheckpointStorage::memory(&env);
+        let options = [("execution.checkpointing.interval", "50 ms")];
+        let job = cluster::start(&env, &storage, &options, |stream_env| build(&world, stream_env)).await.unwrap();
+        let mut view = job.handle.watch();
+        view.wait_for(|view| view.checkpoints.counts.completed >= 10).await.unwrap();
+        assert!(!view.borrow().status.is_terminal(), "the job was too short to show anything");
+        let mut committed = Rows::new();
+        committed.extend("short", (0..SHORT).map(|n| n + 1000));
+        world.committed().of_sink("short").check(&committed).unwrap();
+        job.handle.result().await.unwrap();
+        world.committed().check(&expected(&world)).unwrap();
+    })
+    .unwrap();
 }
 
 #[test]

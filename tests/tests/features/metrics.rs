@@ -4,6 +4,27 @@ use flott::prelude::*;
 use std::collections::BTreeSet;
 
 #[test]
+fn operators_and_tasks_have_flinks_metrics() {
+    let env = StreamExecutionEnvironment::get_execution_environment().unwrap();
+    env.set_parallelism(2).enable_checkpointing(Duration::from_millis(10));
+    let even = env.from_sequence(1, 1000).name("numbers").filter(|n| n % 2 == 0).name("even");
+    even.key_by(|n| n % 10).sum(|n| n).name("sums").blackhole().name("nowhere");
+    let result = env.execute("metrics").unwrap();
+    for (operator, records_in, records_out) in
+        [("Source: numbers", 1000, 1000), ("even", 1000, 500), ("sums", 500, 500), ("Sink: nowhere", 500, 500)]
+    {
+        assert_eq!(result.operator_metric(operator, "numRecordsIn"), records_in, "{operator}");
+        assert_eq!(result.operator_metric(operator, "numRecordsOut"), records_out, "{operator}");
+    }
+    assert!(result.metric("numBytesOut") >= 500 * 8);
+    assert_eq!(result.metric("numBytesIn"), result.metric("numBytesOut"));
+    assert_eq!(result.metric("stateEntries"), 5);
+    assert!(result.metric("numberOfCompletedCheckpoints") >= 1);
+    assert_eq!(result.metric("numberOfFailedCheckpoints"), 0);
+    assert_eq!(result.metric("numRestarts"), 0);
+}
+
+#[test]
 fn the_names_are_flinks() {
     use flott_env::Env;
     use flott_sim::cluster;
@@ -66,17 +87,26 @@ fn late_records_are_counted() {
     assert_eq!(env.execute("late").unwrap().operator_metric("windows", "numLateRecordsDropped"), 2);
 }
 
-/// Counts with a counter and a gauge of its own.
+/// Measures with metrics of its own.
 #[derive(Clone)]
-struct Counting;
+struct Counting {
+    events: Option<Meter>,
+}
 
 impl ProcessFunction for Counting {
     type In = i64;
     type Out = i64;
 
+    fn open(&mut self, cx: &mut OpenContext<'_>) -> Result<()> {
+        self.events = Some(cx.meter("events"));
+        Ok(())
+    }
+
     fn process(&mut self, n: i64, cx: &mut ProcessContext<'_>, _: &mut Collector<i64>) -> Result<()> {
         cx.counter("multiplesOfThree").add(u64::from(n % 3 == 0));
         cx.gauge("lastNumber").set(n);
+        cx.histogram("numbers").update(n);
+        self.events.iter().for_each(Meter::mark_event);
         Ok(())
     }
 }
@@ -84,8 +114,11 @@ impl ProcessFunction for Counting {
 #[test]
 fn users_have_metrics_of_their_own() {
     let env = StreamExecutionEnvironment::get_execution_environment().unwrap();
-    env.from_sequence(1, 100).process(Counting).name("counting").blackhole();
+    env.from_sequence(1, 100).process(Counting { events: None }).name("counting").blackhole();
     let result = env.execute("own metrics").unwrap();
     assert_eq!(result.operator_metric("counting", "multiplesOfThree"), 33);
     assert_eq!(result.operator_metric("counting", "lastNumber"), 100);
+    assert_eq!(result.operator_metric("counting", "numbers"), 100, "a histogram as a number is its count");
+    assert!(result.operator_metric("counting", "events") >= 0, "per second");
+    assert_eq!(result.operator_metric("counting", "currentOutputWatermark"), i64::MAX);
 }

@@ -1,10 +1,16 @@
 //! What Flink promises, line by line, where it takes a whole job to see it. What a machine or an operator can show alone is
-//! tested there; `tests/README.md` says where each line is.
+//! tested there; `tests/FEATURES.md` says where each line is.
 
+mod alignment;
 mod batch;
 mod checkpoints;
 mod ending;
+mod failures;
+mod idleness;
+mod lab;
 mod metrics;
 mod modes;
+mod restoring;
 mod sources;
+mod streams;
 mod time;

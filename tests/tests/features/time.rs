@@ -85,6 +85,33 @@ fn a_source_without_data_holds_event_time_back_until_it_is_idle() {
 }
 
 #[test]
+fn a_source_that_is_far_ahead_waits_for_the_others_of_its_group() {
+    let seen = run(|world, env, seen| {
+        let aligned =
+            || strategy().with_watermark_alignment("group", Duration::from_millis(20), Duration::from_millis(5));
+        let fast = env.from_source(world.replay(vec![(0..3000).step_by(10).collect()]), aligned(), "fast");
+        let slow = env.from_source(world.replay(vec![(0..300).collect()]), aligned(), "slow");
+        let (ahead, behind) = (seen.clone(), seen);
+        fast.for_each(move |n| ahead.note(format!("fast {n}")));
+        slow.for_each(move |n| behind.note(format!("slow {n}")));
+    });
+    let (mut slowest, mut ahead_max) = (0, 0);
+    for (_, text) in &seen {
+        let (who, n) = text.split_once(' ').unwrap();
+        let n: i64 = n.parse().unwrap();
+        match who {
+            "slow" => slowest = n,
+            // When the slow one has ended nobody is waited for.
+            _ if slowest < 299 => ahead_max = ahead_max.max(n - slowest),
+            _ => {}
+        }
+    }
+    assert_eq!(seen.len(), 600);
+    // The drift, and what is read in two intervals of comparing.
+    assert!(ahead_max < 150, "{ahead_max} ms ahead");
+}
+
+#[test]
 fn watermarks_are_per_split_and_the_slowest_split_decides() {
     let fired = run(|world, env, seen| {
         let partitions = vec![(0..100).collect(), (0..100).map(|n| n / 2).collect()];

@@ -1,7 +1,7 @@
 //! What a function is given besides the value: the record's time, the operator's time, side outputs, metrics.
 
 use crate::function::{OutputTag, SideOutputs};
-use crate::metrics::{Counter, Gauge};
+use crate::metrics::{Counter, Gauge, Histogram};
 use crate::{OperatorContext, RuntimeMode, TaskInfo};
 use flott_core::{Data, EventTime, ProcessingTime, Watermark};
 use flott_env::Env;
@@ -96,6 +96,11 @@ impl<'a> ProcessContext<'a> {
     /// A gauge of one's own, reported with the operator's metrics.
     pub fn gauge(&self, name: &str) -> Gauge {
         self.metrics.gauge(name)
+    }
+
+    /// A histogram of one's own, reported with the operator's metrics as quantiles of its latest values.
+    pub fn histogram(&self, name: &str) -> Histogram {
+        self.metrics.histogram(name)
     }
 
     /// Which operator, in which subtask, of which run.

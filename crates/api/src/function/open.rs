@@ -1,6 +1,6 @@
 //! What a function is given when it opens: where it registers its state and finds its metrics.
 
-use crate::metrics::{Counter, Gauge};
+use crate::metrics::{Counter, Gauge, Histogram, Meter};
 use crate::{OperatorContext, RuntimeMode, TaskInfo};
 use flott_core::{Configuration, Key, ProcessingTime, Result};
 use flott_state::{KeyedState, OperatorState, StateAccess};
@@ -42,6 +42,16 @@ impl<'a> OpenContext<'a> {
     /// A gauge of one's own, reported with the operator's metrics.
     pub fn gauge(&self, name: &str) -> Gauge {
         self.metrics.gauge(name)
+    }
+
+    /// A histogram of one's own, reported with the operator's metrics as quantiles of its latest values.
+    pub fn histogram(&self, name: &str) -> Histogram {
+        self.metrics.histogram(name)
+    }
+
+    /// A meter of one's own, reported with the operator's metrics as events per second.
+    pub fn meter(&self, name: &str) -> Meter {
+        self.metrics.meter(name)
     }
 
     /// What the user has set.

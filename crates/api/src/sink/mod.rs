@@ -88,7 +88,7 @@ pub trait SinkWriter: 'static {
     /// What must be remembered. Called after `prepare_commit`.
     ///
     /// # Errors
-    /// Fails the checkpoint.
+    /// Fails the task.
     fn snapshot(&mut self) -> impl Future<Output = Result<Vec<Self::State>>> {
         async { Ok(Vec::new()) }
     }

@@ -98,7 +98,7 @@ pub trait AnyReader: Send {
     /// As [`SourceReader::snapshot`], encoded.
     ///
     /// # Errors
-    /// Fails the checkpoint.
+    /// Fails the task.
     fn snapshot(&mut self) -> Result<Vec<SplitBytes>>;
     /// Asks every split's generator for its watermark.
     fn periodic_watermarks(&mut self, each: &mut dyn FnMut(&Arc<str>, Watermark));

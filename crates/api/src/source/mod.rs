@@ -208,7 +208,7 @@ pub trait SourceReader: Send {
     /// All splits that are not finished, with their positions.
     ///
     /// # Errors
-    /// Fails the checkpoint.
+    /// Fails the task.
     fn snapshot(&mut self) -> Result<Vec<Self::Split>>;
 
     /// A checkpoint that this reader took part in is complete: acknowledge what was read before it to the outside.

@@ -77,6 +77,8 @@ options! {
         "After this time without failure exponential-delay starts from its first wait again.";
     EXPONENTIAL_DELAY_ATTEMPTS: u32 = "restart-strategy.exponential-delay.attempts-before-reset-backoff", "",
         "How often exponential-delay restarts the job before it fails for good; without end when not set.";
+    TASK_CANCELLATION_TIMEOUT: Duration = "task.cancellation.timeout", "3 min",
+        "How long a task may take to stop before the job fails for good; 0 waits for ever.";
     METRICS_PROMETHEUS_PORT: u16 = "metrics.reporter.prom.port", "",
         "Port on the loopback address where metrics are served for Prometheus; not served when not set.";
     LOG_LEVEL: String = "env.log.level", "INFO",

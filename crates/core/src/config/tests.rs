@@ -34,6 +34,48 @@ fn every_default_is_a_value_of_its_option() {
 }
 
 #[test]
+fn defaults_are_flinks_but_for_two() {
+    let flinks = [
+        ("parallelism.default", "1"),
+        ("execution.runtime-mode", "STREAMING"),
+        ("pipeline.max-parallelism", ""),
+        ("pipeline.operator-chaining.enabled", "true"),
+        ("pipeline.auto-watermark-interval", "200 ms"),
+        ("execution.checkpointing.interval", ""),
+        ("execution.checkpointing.mode", "EXACTLY_ONCE"),
+        ("execution.checkpointing.timeout", "10 min"),
+        ("execution.checkpointing.min-pause", "0 ms"),
+        ("execution.checkpointing.tolerable-failed-checkpoints", "0"),
+        ("execution.checkpointing.num-retained", "1"),
+        ("execution.checkpointing.externalized-checkpoint-retention", "NO_EXTERNALIZED_CHECKPOINTS"),
+        ("execution.checkpointing.incremental", "false"),
+        ("execution.checkpointing.data-inline-threshold", "20 kb"),
+        ("execution.state-recovery.ignore-unclaimed-state", "false"),
+        ("state.backend.type", "hashmap"),
+        ("restart-strategy.type", ""),
+        ("restart-strategy.fixed-delay.attempts", "1"),
+        ("restart-strategy.fixed-delay.delay", "1 s"),
+        ("restart-strategy.failure-rate.max-failures-per-interval", "1"),
+        ("restart-strategy.failure-rate.failure-rate-interval", "1 min"),
+        ("restart-strategy.failure-rate.delay", "1 s"),
+        ("restart-strategy.exponential-delay.initial-backoff", "1 s"),
+        ("restart-strategy.exponential-delay.max-backoff", "1 min"),
+        ("restart-strategy.exponential-delay.backoff-multiplier", "1.5"),
+        ("restart-strategy.exponential-delay.jitter-factor", "0.1"),
+        ("restart-strategy.exponential-delay.reset-backoff-threshold", "1 h"),
+        ("restart-strategy.exponential-delay.attempts-before-reset-backoff", ""),
+    ];
+    let default = |key: &str| OPTIONS.iter().find(|option| option.key == key).unwrap().default;
+    let others: Vec<_> =
+        flinks.into_iter().filter(|(key, flinks)| default(key) != *flinks).map(|(key, _)| key).collect();
+    assert_eq!(
+        others,
+        ["execution.checkpointing.externalized-checkpoint-retention", "execution.checkpointing.incremental"],
+        "each of them is in docs/differences-from-flink.md"
+    );
+}
+
+#[test]
 fn durations_and_sizes_are_written_as_in_flink() {
     for (text, millis) in
         [("500 ms", 500), ("10s", 10_000), ("2 min", 120_000), ("1 h", 3_600_000), ("3 d", 259_200_000), ("7", 7)]

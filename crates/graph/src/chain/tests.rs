@@ -126,6 +126,37 @@ fn ids_are_stable_and_uids_unique() {
 }
 
 #[test]
+fn an_id_without_a_uid_depends_on_the_place_and_not_on_names_or_parallelism() {
+    let ids = |names: &[&str]| identity::operator_ids(&graph(names, &[(0, 1, None), (1, 2, None)])).unwrap();
+    assert_eq!(ids(&["source", "map", "sink"]), ids(&["other", "names", "here"]));
+    let mut wider = graph(&["source", "map", "sink"], &[(0, 1, None), (1, 2, None)]);
+    wider.nodes[1].parallelism = Some(7);
+    assert_eq!(identity::operator_ids(&wider).unwrap(), ids(&["source", "map", "sink"]));
+    let moved = identity::operator_ids(&graph(&["source", "map", "sink"], &[(0, 1, None), (0, 2, None)])).unwrap();
+    assert_eq!(moved[1], ids(&["source", "map", "sink"])[1]);
+    assert_ne!(moved[2], ids(&["source", "map", "sink"])[2], "it has another input");
+}
+
+#[test]
+fn a_uid_decides_the_id_wherever_the_operator_stands() {
+    let mut g = graph(&["source", "a", "b"], &[(0, 1, None), (1, 2, None)]);
+    g.nodes[2].uid = Some("hello".into());
+    let ids = identity::operator_ids(&g).unwrap();
+    assert_eq!(ids[2].to_string(), "029bbd41b3a7d8cb191dae486a901e5b", "murmur3, as in Flink");
+}
+
+#[test]
+fn a_slot_sharing_group_needs_as_many_slots_as_its_widest_vertex_has_subtasks() {
+    let mut g = graph(&["source", "a", "b", "c"], &[(0, 1, None), (1, 2, None), (2, 3, None)]);
+    (g.nodes[1].parallelism, g.nodes[2].parallelism) = (Some(5), Some(3));
+    let slots = |g: &StreamGraph| crate::slots(&JobGraph::build(g, &settings(2)).unwrap());
+    let shared: Vec<usize> = slots(&g).iter().map(Vec::len).collect();
+    assert_eq!(shared, [4, 4, 2, 1, 1], "a slot has at most one subtask of each vertex");
+    g.nodes[2].slot_sharing_group = Some("other".into());
+    assert_eq!(slots(&g).len(), 5 + 3, "`c` goes on in the group of its input");
+}
+
+#[test]
 fn wrong_parallelism_is_refused_with_advice() {
     let mut g = graph(&["source", "a"], &[(0, 1, Some(Partitioning::Forward))]);
     g.nodes[1].parallelism = Some(2);

@@ -7,9 +7,6 @@ use flott_core::{Configuration, JobId, MaxParallelism, OperatorId, SubtaskIndex,
 use std::sync::Arc;
 use std::time::Duration;
 
-/// How long a task may take to stop before the job fails loudly: Flink's `task.cancellation.timeout`.
-pub const CANCELLATION_TIMEOUT: Duration = Duration::from_secs(180);
-
 /// A subtask of a vertex, in whichever run of the job.
 pub type Place = (VertexId, SubtaskIndex);
 
@@ -28,7 +25,7 @@ pub struct JobDescription {
     pub checkpoints: CheckpointConfig,
     /// What the user has set.
     pub config: Arc<Configuration>,
-    /// How long a task may take to stop.
+    /// How long a task may take to stop before the job fails for good; zero: for ever.
     pub cancellation_timeout: Duration,
 }
 

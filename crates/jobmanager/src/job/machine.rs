@@ -282,7 +282,8 @@ impl JobMachine {
 
     fn cancel_tasks(&mut self, status: JobStatus, now: ProcessingTime, out: &mut Vec<JobCommand>) {
         self.enter(status, now);
-        self.deadline = Some(now.plus(self.job.cancellation_timeout));
+        let timeout = self.job.cancellation_timeout;
+        self.deadline = (!timeout.is_zero()).then(|| now.plus(timeout));
         self.tasks.values_mut().filter(|t| !t.is_gone()).for_each(|t| *t = TaskStatus::Canceling);
         out.push(JobCommand::StopCheckpoints);
         out.extend(self.attempt.map(JobCommand::CancelTasks));

@@ -13,7 +13,7 @@ mod metrics;
 mod restore;
 mod status;
 
-pub use description::{CANCELLATION_TIMEOUT, JobDescription, OperatorDescription, Place, VertexDescription};
+pub use description::{JobDescription, OperatorDescription, Place, VertexDescription};
 pub use driver::{Prepared, prepare};
 pub(crate) use error::copy_of;
 pub use event::{Action, MasterEvent};

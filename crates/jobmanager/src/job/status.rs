@@ -52,3 +52,17 @@ impl fmt::Display for TaskStatus {
         f.write_str(self.as_str())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::TaskStatus::*;
+
+    #[test]
+    fn names_are_flinks() {
+        let all = [Created, Deploying, Running, Ended, Canceling, Canceled, Finished, Failed];
+        let names = all.map(|status| status.to_string()).join(" ");
+        assert_eq!(names, "CREATED DEPLOYING RUNNING RUNNING CANCELING CANCELED FINISHED FAILED");
+        let gone: Vec<_> = all.into_iter().filter(|status| status.is_gone()).collect();
+        assert_eq!(gone, [Created, Canceled, Finished, Failed]);
+    }
+}

@@ -45,6 +45,15 @@ fn fixed_delay_counts() {
 }
 
 #[test]
+fn failure_rate_is_one_a_minute_by_default() {
+    let mut default = strategy(&[("type", "failure-rate")], true).unwrap();
+    assert_eq!(
+        [fail(&mut default, 0), fail(&mut default, 60_001), fail(&mut default, 120_001)],
+        [Some(1000), Some(1000), None]
+    );
+}
+
+#[test]
 fn failure_rate_allows_so_many_failures_in_any_interval() {
     let settings = [
         ("type", "failure-rate"),

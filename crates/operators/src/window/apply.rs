@@ -1,7 +1,9 @@
 //! Functions of windows that are closures, and functions of whole windows made from reduce and aggregate functions.
 
 use super::join::Tagged;
-use flott_api::function::{AggregateFunction, Collector, ProcessWindowFunction, ReduceFunction, Window, WindowContext};
+use flott_api::function::{
+    AggregateFunction, Collector, KeyedOpenContext, ProcessWindowFunction, ReduceFunction, Window, WindowContext,
+};
 use flott_core::{Data, Key, Result};
 use std::marker::PhantomData;
 
@@ -58,72 +60,112 @@ where
     }
 }
 
-/// A reduce function applied to all records at once, where an evictor needs them.
-pub struct ReduceAll<K, W, T, F> {
+/// A reduce function applied to all records at once, where an evictor needs them, and what is made of its value.
+#[derive(Clone)]
+pub struct ReduceAll<F, P> {
     function: F,
-    types: PhantomData<fn(K, W) -> T>,
+    process: P,
 }
 
-impl<K, W, T, F> ReduceAll<K, W, T, F> {
-    pub(super) fn new(function: F) -> Self {
-        ReduceAll { function, types: PhantomData }
+impl<F, P> ReduceAll<F, P> {
+    pub(super) fn new(function: F, process: P) -> Self {
+        ReduceAll { function, process }
     }
 }
 
-impl<K, W, T, F: Clone> Clone for ReduceAll<K, W, T, F> {
+impl<F: ReduceFunction<P::In>, P: ProcessWindowFunction> ProcessWindowFunction for ReduceAll<F, P> {
+    type Key = P::Key;
+    type Window = P::Window;
+    type In = P::In;
+    type Out = P::Out;
+
+    fn open(&mut self, cx: &mut KeyedOpenContext<'_, P::Key>) -> Result<()> {
+        self.process.open(cx)
+    }
+
+    fn process(
+        &mut self,
+        elements: &[P::In],
+        cx: &mut WindowContext<'_, P::Key, P::Window>,
+        out: &mut Collector<P::Out>,
+    ) -> Result<()> {
+        let mut elements = elements.iter().cloned();
+        let Some(first) = elements.next() else { return Ok(()) };
+        let value = elements.try_fold(first, |so_far, next| self.function.reduce(so_far, next))?;
+        self.process.process(&[value], cx, out)
+    }
+
+    fn clear(&mut self, cx: &mut WindowContext<'_, P::Key, P::Window>) -> Result<()> {
+        self.process.clear(cx)
+    }
+}
+
+/// An aggregate function applied to all records at once, where an evictor needs them, and what is made of its result.
+#[derive(Clone)]
+pub struct AggregateAll<F, P> {
+    function: F,
+    process: P,
+}
+
+impl<F, P> AggregateAll<F, P> {
+    pub(super) fn new(function: F, process: P) -> Self {
+        AggregateAll { function, process }
+    }
+}
+
+impl<F, P> ProcessWindowFunction for AggregateAll<F, P>
+where
+    F: AggregateFunction,
+    P: ProcessWindowFunction<In = F::Out>,
+{
+    type Key = P::Key;
+    type Window = P::Window;
+    type In = F::In;
+    type Out = P::Out;
+
+    fn open(&mut self, cx: &mut KeyedOpenContext<'_, P::Key>) -> Result<()> {
+        self.process.open(cx)
+    }
+
+    fn process(
+        &mut self,
+        elements: &[F::In],
+        cx: &mut WindowContext<'_, P::Key, P::Window>,
+        out: &mut Collector<P::Out>,
+    ) -> Result<()> {
+        let mut acc = self.function.create();
+        elements.iter().for_each(|value| self.function.add(&mut acc, value.clone()));
+        self.process.process(&[self.function.result(&acc)], cx, out)
+    }
+
+    fn clear(&mut self, cx: &mut WindowContext<'_, P::Key, P::Window>) -> Result<()> {
+        self.process.clear(cx)
+    }
+}
+
+/// Emits what it is given.
+pub struct Emit<K, W, T>(PhantomData<fn(K, W) -> T>);
+
+impl<K, W, T> Emit<K, W, T> {
+    pub(super) fn new() -> Self {
+        Emit(PhantomData)
+    }
+}
+
+impl<K, W, T> Clone for Emit<K, W, T> {
     fn clone(&self) -> Self {
-        Self::new(self.function.clone())
+        Self::new()
     }
 }
 
-impl<K: Key, W: Window, T: Data, F: ReduceFunction<T>> ProcessWindowFunction for ReduceAll<K, W, T, F> {
+impl<K: Key, W: Window, T: Data> ProcessWindowFunction for Emit<K, W, T> {
     type Key = K;
     type Window = W;
     type In = T;
     type Out = T;
 
     fn process(&mut self, elements: &[T], _: &mut WindowContext<'_, K, W>, out: &mut Collector<T>) -> Result<()> {
-        let mut elements = elements.iter().cloned();
-        if let Some(first) = elements.next() {
-            out.collect(elements.try_fold(first, |so_far, next| self.function.reduce(so_far, next))?);
-        }
-        Ok(())
-    }
-}
-
-/// An aggregate function applied to all records at once, where an evictor needs them.
-pub struct AggregateAll<K, W, F> {
-    function: F,
-    types: PhantomData<fn(K, W)>,
-}
-
-impl<K, W, F> AggregateAll<K, W, F> {
-    pub(super) fn new(function: F) -> Self {
-        AggregateAll { function, types: PhantomData }
-    }
-}
-
-impl<K, W, F: Clone> Clone for AggregateAll<K, W, F> {
-    fn clone(&self) -> Self {
-        Self::new(self.function.clone())
-    }
-}
-
-impl<K: Key, W: Window, F: AggregateFunction> ProcessWindowFunction for AggregateAll<K, W, F> {
-    type Key = K;
-    type Window = W;
-    type In = F::In;
-    type Out = F::Out;
-
-    fn process(
-        &mut self,
-        elements: &[F::In],
-        _: &mut WindowContext<'_, K, W>,
-        out: &mut Collector<F::Out>,
-    ) -> Result<()> {
-        let mut acc = self.function.create();
-        elements.iter().for_each(|value| self.function.add(&mut acc, value.clone()));
-        out.collect(self.function.result(&acc));
+        elements.iter().for_each(|element| out.collect(element.clone()));
         Ok(())
     }
 }

@@ -1,6 +1,6 @@
 //! Putting a window operator together.
 
-use super::apply::{AggregateAll, ReduceAll};
+use super::apply::{AggregateAll, Emit, ReduceAll};
 use super::contents::{Aggregated, Listed, Reduced, Timed};
 use super::core::Plan;
 use super::results::{AggregateResult, ProcessAggregate, ProcessEvicted, ProcessList, ProcessValue, Value};
@@ -133,12 +133,30 @@ where
 {
     /// The reduction of what is left of each window.
     pub fn reduce<F: ReduceFunction<T>>(self, function: F) -> impl OperatorFactory + use<K, T, A, Tr, E, F> {
-        self.process(ReduceAll::new(function))
+        self.reduce_with(function, Emit::new())
+    }
+
+    /// What `process` makes of the reduction of what is left of each window.
+    pub fn reduce_with<F, P>(self, function: F, process: P) -> impl OperatorFactory + use<K, T, A, Tr, E, F, P>
+    where
+        F: ReduceFunction<T>,
+        P: ProcessWindowFunction<Key = K, Window = A::Window, In = T>,
+    {
+        self.process(ReduceAll::new(function, process))
     }
 
     /// The aggregation of what is left of each window.
     pub fn aggregate<F: AggregateFunction<In = T>>(self, function: F) -> impl OperatorFactory + use<K, T, A, Tr, E, F> {
-        self.process(AggregateAll::new(function))
+        self.aggregate_with(function, Emit::new())
+    }
+
+    /// What `process` makes of the aggregation of what is left of each window.
+    pub fn aggregate_with<F, P>(self, function: F, process: P) -> impl OperatorFactory + use<K, T, A, Tr, E, F, P>
+    where
+        F: AggregateFunction<In = T>,
+        P: ProcessWindowFunction<Key = K, Window = A::Window, In = F::Out>,
+    {
+        self.process(AggregateAll::new(function, process))
     }
 
     /// What `process` makes of what is left of each window.

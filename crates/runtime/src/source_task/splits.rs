@@ -16,8 +16,17 @@ pub(super) enum Said {
 struct SplitTime {
     watermark: Watermark,
     idle: bool,
-    /// Since when the split has given nothing, later by the time for which the task was held back.
+    /// Since when the split has given nothing, later by the time for which it or the task was held back.
     quiet_since: ProcessingTime,
+    /// Since when alignment has kept it from being read.
+    paused_since: Option<ProcessingTime>,
+}
+
+impl SplitTime {
+    /// Nobody knows of a split that is not read whether it is quiet.
+    fn may_go_idle(&self) -> bool {
+        !self.idle && self.paused_since.is_none()
+    }
 }
 
 /// The splits of one reader.
@@ -37,7 +46,8 @@ impl SplitWatermarks {
 
     /// A new split holds event time back until it has said something or is idle.
     pub(super) fn add(&mut self, split: &str, now: ProcessingTime) {
-        self.splits.insert(split.into(), SplitTime { watermark: Watermark::MIN, idle: false, quiet_since: now });
+        let time = SplitTime { watermark: Watermark::MIN, idle: false, quiet_since: now, paused_since: None };
+        self.splits.insert(split.into(), time);
         self.idle = false;
     }
 
@@ -70,8 +80,22 @@ impl SplitWatermarks {
         self.advance()
     }
 
-    pub(super) fn held_back(&mut self, time: Duration) {
+    /// Those splits are not read from now on for which `is_paused` says so; the others are.
+    pub(super) fn pause(&mut self, now: ProcessingTime, is_paused: impl Fn(Watermark) -> bool) {
         for split in self.splits.values_mut() {
+            match (is_paused(split.watermark), split.paused_since) {
+                (true, None) => split.paused_since = Some(now),
+                (false, Some(since)) => {
+                    split.paused_since = None;
+                    split.quiet_since = split.quiet_since.plus(since.until(now));
+                }
+                (true, Some(_)) | (false, None) => {}
+            }
+        }
+    }
+
+    pub(super) fn held_back(&mut self, time: Duration) {
+        for split in self.splits.values_mut().filter(|split| split.paused_since.is_none()) {
             split.quiet_since = split.quiet_since.plus(time);
         }
         self.empty_since = self.empty_since.plus(time);
@@ -85,14 +109,14 @@ impl SplitWatermarks {
         if self.splits.is_empty() {
             return Some(self.empty_since.plus(after));
         }
-        self.splits.values().filter(|s| !s.idle).map(|s| s.quiet_since.plus(after)).min()
+        self.splits.values().filter(|s| s.may_go_idle()).map(|s| s.quiet_since.plus(after)).min()
     }
 
     /// Nothing can be read now: splits that have been quiet for `after` are idle.
     pub(super) fn go_idle(&mut self, now: ProcessingTime, after: Duration) -> Option<Said> {
         let quiet = |since: ProcessingTime| now.0.saturating_sub(since.0) >= millis(after);
         let mut changed = self.splits.is_empty() && quiet(self.empty_since);
-        for split in self.splits.values_mut().filter(|s| !s.idle && quiet(s.quiet_since)) {
+        for split in self.splits.values_mut().filter(|s| s.may_go_idle() && quiet(s.quiet_since)) {
             split.idle = true;
             changed = true;
         }
@@ -173,5 +197,20 @@ mod tests {
         splits.held_back(Duration::from_millis(500));
         assert_eq!(splits.go_idle(at(550), Duration::from_millis(100)), None);
         assert_eq!(splits.go_idle(at(600), Duration::from_millis(100)), Some(Said::Idle));
+    }
+
+    #[test]
+    fn a_split_that_alignment_has_paused_does_not_become_idle_and_its_pause_does_not_count() {
+        let (mut splits, a, b) = splits();
+        let after = Duration::from_millis(100);
+        splits.on_watermark(&a, Watermark(50));
+        splits.on_watermark(&b, Watermark(4));
+        splits.pause(at(40), |watermark| watermark.0 > 20);
+        assert_eq!(splits.next_idle(after), Some(at(100)), "`b` alone");
+        assert_eq!(splits.go_idle(at(1000), after), said(50), "`b` is idle, `a` is not");
+        splits.pause(at(1040), |_| false);
+        assert_eq!(splits.next_idle(after), Some(at(1100)));
+        assert_eq!(splits.go_idle(at(1099), after), None);
+        assert_eq!(splits.go_idle(at(1100), after), Some(Said::Idle));
     }
 }

@@ -205,6 +205,14 @@ fn expired_aborts_and_names_what_is_missing() {
 }
 
 #[test]
+fn an_expired_checkpoint_counts_as_failed() {
+    let mut b = Bench::new(config());
+    b.at(10);
+    b.sources(1);
+    assert_eq!(b.at(70), ["notify aborted 1", "fail job (unavailable)"]);
+}
+
+#[test]
 fn a_failed_enumerator_snapshot_aborts_without_a_word_to_tasks() {
     let mut b = Bench::new(config());
     b.at(10);

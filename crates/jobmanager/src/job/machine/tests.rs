@@ -6,6 +6,7 @@ use super::*;
 use crate::checkpoint::CheckpointConfig;
 use crate::job::VertexDescription;
 use flott_api::RuntimeMode;
+use flott_core::config::TASK_CANCELLATION_TIMEOUT;
 use flott_core::{Configuration, ErrorKind, JobId, MaxParallelism, SubtaskIndex, VertexId};
 
 /// A job of one vertex with this many subtasks.
@@ -27,8 +28,8 @@ pub(super) fn job(parallelism: u32, settings: &[(&str, &str)]) -> JobDescription
         }],
         mode: RuntimeMode::Streaming,
         checkpoints: CheckpointConfig::from_config(&config).unwrap(),
+        cancellation_timeout: config.get(&TASK_CANCELLATION_TIMEOUT).unwrap(),
         config: Arc::new(config),
-        cancellation_timeout: Duration::from_secs(180),
     }
 }
 
@@ -234,6 +235,15 @@ fn a_failing_job_can_be_cancelled() {
     assert!(b.on(JobEvent::CancelRequested).is_empty(), "its tasks are being stopped already");
     b.say(1, TaskSignal::Gone);
     assert_eq!(b.status(), JobStatus::Canceled);
+}
+
+#[test]
+fn without_a_timeout_a_task_that_does_not_stop_is_waited_for() {
+    let mut b = Bench::running(&[("task.cancellation.timeout", "0 s")]);
+    b.on(JobEvent::CancelRequested);
+    assert_eq!(b.machine.next_wakeup(), None);
+    b.pass(1_000_000_000);
+    assert_eq!(b.status(), JobStatus::Cancelling);
 }
 
 #[test]

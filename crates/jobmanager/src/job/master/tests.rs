@@ -3,7 +3,7 @@
 use super::*;
 use crate::checkpoint::{CheckpointConfig, Collected};
 use crate::job::driver::tests::numbers::{Numbers, Range};
-use crate::job::{CANCELLATION_TIMEOUT, OperatorDescription, VertexDescription};
+use crate::job::{OperatorDescription, VertexDescription};
 use flott_api::RuntimeMode;
 use flott_api::control::CheckpointTimes;
 use flott_core::{Configuration, JobId, MaxParallelism, codec};
@@ -39,7 +39,7 @@ fn start(env: &Env) -> Start {
         mode: RuntimeMode::Streaming,
         checkpoints: CheckpointConfig::from_config(&config).unwrap(),
         config: Arc::new(config),
-        cancellation_timeout: CANCELLATION_TIMEOUT,
+        cancellation_timeout: Duration::from_secs(180),
     };
     let checkpoints = CheckpointStorage::memory(env).job(job.id);
     Start {

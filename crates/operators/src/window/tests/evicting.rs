@@ -80,6 +80,17 @@ fn with_an_evictor_reduce_and_aggregate_see_what_is_left() {
     let mut h = Harness::new(windows().aggregate(Sum));
     h.rows(&[("a", 1, 0), ("a", 5, 1), ("a", 9, 2)]);
     assert_eq!(h.fired(9), ["14"]);
+    let mut h = Harness::new(
+        windows().reduce_with(|a: Row, b: Row| (a.0, a.1 + b.1), telling(|window: TimeWindow| window.to_string())),
+    );
+    h.rows(&[("a", 1, 0), ("a", 5, 1), ("a", 9, 2)]);
+    assert_eq!(h.fired(9), ["a [0, 10) 14"]);
+    let told = Apply::new(|key: &String, window: TimeWindow, sums: &[String], out: &mut Collector<String>| {
+        out.collect(format!("{key} {window} {sums:?}"));
+    });
+    let mut h = Harness::new(windows().aggregate_with(Sum, told));
+    h.rows(&[("a", 1, 0), ("a", 5, 1), ("a", 9, 2)]);
+    assert_eq!(h.fired(9), [r#"a [0, 10) ["14"]"#]);
 }
 
 #[test]

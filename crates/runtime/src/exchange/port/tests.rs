@@ -51,6 +51,34 @@ fn rebalance_deals_out_evenly_even_one_by_one() {
 }
 
 #[test]
+fn rebalance_starts_with_any_channel() {
+    let first = |seed| {
+        let (gates, senders): (Vec<Gate>, Vec<Sender>) =
+            (0..3).map(|_| gate(1, 1000)).map(|(gate, mut senders)| (gate, senders.remove(0))).unzip();
+        let random = fastrand::Rng::with_seed(seed);
+        let mut port = Port::new(Partitioning::Rebalance, max(), senders, BATCH_ROWS, random);
+        port.emit(Batch::of(vec![1u64])).unwrap();
+        flush(&mut port);
+        gates.iter().position(|gate| !received(gate).0.is_empty()).unwrap()
+    };
+    let firsts: std::collections::BTreeSet<usize> = (0..20).map(first).collect();
+    assert_eq!(firsts.len(), 3);
+}
+
+#[test]
+fn shuffle_gives_each_row_to_one_channel_by_chance() {
+    let (mut port, gates) = port(Partitioning::Shuffle, 3);
+    port.emit(Batch::of((0..300u64).collect())).unwrap();
+    flush(&mut port);
+    let mut all: Vec<Vec<u64>> = gates.iter().map(|gate| received(gate).0).collect();
+    assert!(all.iter().all(|rows| rows.is_sorted() && (50..150).contains(&rows.len())), "{all:?}");
+    assert!(!all.iter().any(|rows| rows.windows(2).all(|pair| pair[1] == pair[0] + 3)), "not in turn");
+    let mut rows = all.drain(..).flatten().collect::<Vec<_>>();
+    rows.sort_unstable();
+    assert_eq!(rows, (0..300).collect::<Vec<_>>());
+}
+
+#[test]
 fn broadcast_gives_everything_to_everyone_and_global_to_the_first() {
     let (mut everyone, gates) = port(Partitioning::Broadcast, 3);
     everyone.emit(Batch::of(vec![1u64, 2])).unwrap();

@@ -54,10 +54,10 @@ fn pinned_format() {
 }
 
 const PINNED: &str = concat!(
-    "FLOTT-CHECKPOINT 1 289c47bd3629a174\n",
+    "FLOTT-CHECKPOINT 1 bc5927b8ae20a69f\n",
     r#"{"format-version":1,"flott-version":"0.1.0","job-id":"abababababababababababababababab","job-name":"job 🦀","#,
     r#""checkpoint":7,"kind":"Checkpoint","completed-at-ms":-5,"key-hash-version":1,"operators":["#,
-    r#"{"id":"f2f67ed370e764b8d9d1f183c05a434c","uid":"count","name":"count","parallelism":1,"max-parallelism":16,"#,
+    r#"{"id":"b71731f1c0df9c3076c4a455334d0ad6","uid":"count","name":"count","parallelism":1,"max-parallelism":16,"#,
     r#""coordinator":{"inline":"0102ff"},"subtasks":[{"keyed":{"range":{"start":0,"end":16},"files":["#,
     r#"{"file":{"path":"shared/ab","len":18446744073709551615,"sum":"ffffffffffffffff"}},{"inline":"00ff"}]},"#,
     r#""lists":{"offsets \"quoted\"":{"redistribution":"union","lengths":[3],"items":"#,

@@ -4,9 +4,7 @@ use super::cluster::{Cluster, Faults, Output};
 use super::numbers::Numbers;
 use super::storage::Flaky;
 use crate::checkpoint::CheckpointConfig;
-use crate::job::{
-    CANCELLATION_TIMEOUT, JobDescription, JobHandle, OperatorDescription, RestoreFrom, VertexDescription, prepare,
-};
+use crate::job::{JobDescription, JobHandle, OperatorDescription, RestoreFrom, VertexDescription, prepare};
 use flott_api::metrics::MetricRegistry;
 use flott_api::watermark::Alignment;
 use flott_api::{AnySource, RuntimeMode};
@@ -105,7 +103,7 @@ impl World {
             mode: RuntimeMode::Streaming,
             checkpoints: CheckpointConfig::from_config(&config).unwrap(),
             config: Arc::new(config),
-            cancellation_timeout: CANCELLATION_TIMEOUT,
+            cancellation_timeout: Duration::from_secs(180),
         }
     }
 
