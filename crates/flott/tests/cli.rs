@@ -130,6 +130,7 @@ fn errors_of_a_job_are_its_own() {
     assert_fails(&flott(&["run", &job, "stray"]), 1, &["`stray` belongs to no option", "--help"]);
     assert_fails(&flott(&["run", &job, "-D", "novalue"]), 1, &["novalue", "-D key=value"]);
     assert_fails(&flott(&["run", "--config", "missing.yaml", &job]), 1, &["missing.yaml", "check the path"]);
+    assert_fails(&flott(&["run", "--config", "/", &job]), 1, &["/: Is a directory", "check the path"]);
     let unknown = flott(&["run", "-Dparallelism.defaul=2", &job]);
     assert!(unknown.errors.contains("did you mean `parallelism.default`?"), "{}", unknown.errors);
     assert_eq!(unknown.code, 0);
