@@ -200,7 +200,7 @@ fn a_function_that_makes_many_records_of_one_does_not_pile_them_up() {
                     furthest.fetch_max(made - watch.written(), Ordering::Relaxed);
                 }
             });
-            copies.sink_to(gated(&[gate.clone()]));
+            copies.sink_to(gated(from_ref(&gate)));
         });
         job.await.unwrap().handle.result().await.unwrap();
         assert_eq!(gate.written(), 400 * COPIES);
