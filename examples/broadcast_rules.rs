@@ -15,7 +15,12 @@ use flott::prelude::*;
 use flott::state::StateAccess;
 use serde::{Deserialize, Serialize};
 
-const USAGE: &str = "Finds readings above the limit that was in force at their time.";
+const USAGE: &str = "\
+Finds readings above the limit that was in force at their time.
+
+Options:
+  --output DIR   write the result to files in this folder instead of showing it
+  --rate N       readings that come in a second, a million when not given";
 
 /// From `time` on machines of this kind may be no hotter than `celsius_max`.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -100,23 +105,33 @@ impl KeyedBroadcastProcessFunction for CheckLimits {
 }
 
 fn main() -> Result<()> {
-    let (env, _) = StreamExecutionEnvironment::from_args(USAGE)?;
+    let (env, args) = StreamExecutionEnvironment::from_args(USAGE)?;
 
     let limit_times = WatermarkStrategy::for_monotonous_timestamps().with_timestamp_assigner(|l: &Limit, _| l.time);
     let limits = env.from_collection(limits()).assign_timestamps_and_watermarks(limit_times).set_parallelism(1);
 
     let reading_times = WatermarkStrategy::for_monotonous_timestamps().with_timestamp_assigner(|r: &Reading, _| r.time);
-    let readings = env.from_collection(readings()).assign_timestamps_and_watermarks(reading_times).set_parallelism(1);
+    // A generator makes the n-th reading.
+    let options = DataGenOptions::new().with_count(READINGS).with_rate_per_second(args.get_or("rate", 1e6)?);
+    let readings = env.datagen(reading, options).set_parallelism(1).uid("readings");
 
-    let mut found = readings
+    let found = readings
+        .assign_timestamps_and_watermarks(reading_times)
+        .set_parallelism(1)
         .key_by(|reading| reading.machine)
         .connect(&limits.broadcast_state())
         .process(CheckLimits::default())
-        .uid("check limits")
-        .execute_and_collect("broadcast rules")?;
-    found.sort();
-    for line in found {
-        println!("{line}");
+        .uid("check limits");
+    match args.get("output") {
+        Some(folder) => {
+            found.write_text(folder);
+            env.execute("broadcast rules")?;
+        }
+        None => {
+            let mut found = found.execute_and_collect("broadcast rules")?;
+            found.sort();
+            found.iter().for_each(|line| println!("{line}"));
+        }
     }
     Ok(())
 }
@@ -130,13 +145,12 @@ fn limits() -> impl Iterator<Item = Limit> {
     })
 }
 
+const READINGS: u64 = 48;
+
 /// Four machines, a reading of each every five seconds: ovens at 200 to 240 degrees, presses at 70 to 110.
-fn readings() -> impl Iterator<Item = Reading> {
-    (0..12).flat_map(|step| {
-        (1..=4).map(move |machine| {
-            let (kind, base) = if machine <= 2 { ("oven", 200) } else { ("press", 70) };
-            let celsius = base + (step * 7 + machine as i32 * 11) % 41;
-            Reading { time: EventTime(i64::from(step) * 5_000), machine, kind: kind.to_owned(), celsius }
-        })
-    })
+fn reading(n: u64) -> Reading {
+    let (step, machine) = (n as i32 / 4, n as u32 % 4 + 1);
+    let (kind, base) = if machine <= 2 { ("oven", 200) } else { ("press", 70) };
+    let celsius = base + (step * 7 + machine as i32 * 11) % 41;
+    Reading { time: EventTime(i64::from(step) * 5_000), machine, kind: kind.to_owned(), celsius }
 }

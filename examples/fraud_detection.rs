@@ -19,7 +19,12 @@ use flott::prelude::*;
 use flott::state::StateAccess;
 use serde::{Deserialize, Serialize};
 
-const USAGE: &str = "Finds small payments that are followed by a large one within a minute.";
+const USAGE: &str = "\
+Finds small payments that are followed by a large one within a minute.
+
+Options:
+  --output DIR   write the result to files in this folder instead of showing it
+  --rate N       payments that come in a second, a million when not given";
 
 const SMALL_CENTS: u64 = 1_00;
 const LARGE_CENTS: u64 = 500_00;
@@ -91,48 +96,59 @@ impl KeyedProcessFunction for FraudDetector {
 }
 
 fn main() -> Result<()> {
-    let (env, _) = StreamExecutionEnvironment::from_args(USAGE)?;
+    let (env, args) = StreamExecutionEnvironment::from_args(USAGE)?;
 
-    // Payments come in the order of their times.
+    // A generator makes the n-th payment.
+    let options =
+        DataGenOptions::new().with_count(PAYMENTS.len() as u64).with_rate_per_second(args.get_or("rate", 1e6)?);
+    let payments = env.datagen(payment, options).set_parallelism(1).uid("payments");
+
+    // They come in the order of their times.
     let times = WatermarkStrategy::for_monotonous_timestamps().with_timestamp_assigner(|p: &Payment, _| p.time);
-    let mut alarms = env
-        .from_collection(payments())
+    let alarms = payments
         .assign_timestamps_and_watermarks(times)
         .set_parallelism(1)
-        .uid("payments")
         .key_by(|payment| payment.account)
         .process(FraudDetector::default())
-        .uid("fraud detector")
-        .execute_and_collect("fraud detection")?;
+        .uid("fraud detector");
 
-    // Accounts are in several subtasks, and between these there is no order.
-    alarms.sort();
-    for alarm in alarms {
-        println!("{alarm}");
+    // Accounts are in several subtasks, and between these there is no order: what is shown is sorted.
+    match args.get("output") {
+        Some(folder) => {
+            alarms.write_text(folder);
+            env.execute("fraud detection")?;
+        }
+        None => {
+            let mut alarms = alarms.execute_and_collect("fraud detection")?;
+            alarms.sort();
+            alarms.iter().for_each(|line| println!("{line}"));
+        }
     }
     Ok(())
 }
 
-/// (second, account, cents)
-fn payments() -> impl Iterator<Item = Payment> {
-    let payments: [(i64, u32, u64); 14] = [
-        (5, 1, 13_79),
-        (10, 2, 25_00),
-        (12, 1, 0_09),    // a try ...
-        (20, 3, 612_50),  // large, but nothing small came before
-        (31, 1, 510_00),  // ... and 19 s later the alarm
-        (40, 2, 0_91),    // a try ...
-        (43, 2, 30_00),   // ... after which a usual payment comes
-        (47, 2, 701_83),  // so this is no alarm
-        (60, 3, 0_42),    // a try ...
-        (120, 3, 999_99), // ... and a large payment exactly a minute later: too late
-        (130, 4, 0_50),   // a try that nothing follows
-        (131, 3, 0_10),   // two tries ...
-        (132, 3, 0_12),
-        (133, 3, 2000_00), // ... and the alarm, once
-    ];
-    payments.into_iter().map(|(second, account, cents)| Payment { account, time: EventTime(second * 1000), cents })
+fn payment(n: u64) -> Payment {
+    let (second, account, cents) = PAYMENTS[n as usize];
+    Payment { account, time: EventTime(second * 1000), cents }
 }
+
+/// (second, account, cents)
+const PAYMENTS: [(i64, u32, u64); 14] = [
+    (5, 1, 13_79),
+    (10, 2, 25_00),
+    (12, 1, 0_09),    // a try ...
+    (20, 3, 612_50),  // large, but nothing small came before
+    (31, 1, 510_00),  // ... and 19 s later the alarm
+    (40, 2, 0_91),    // a try ...
+    (43, 2, 30_00),   // ... after which a usual payment comes
+    (47, 2, 701_83),  // so this is no alarm
+    (60, 3, 0_42),    // a try ...
+    (120, 3, 999_99), // ... and a large payment exactly a minute later: too late
+    (130, 4, 0_50),   // a try that nothing follows
+    (131, 3, 0_10),   // two tries ...
+    (132, 3, 0_12),
+    (133, 3, 2000_00), // ... and the alarm, once
+];
 
 fn clock(time: EventTime) -> String {
     format!("{:02}:{:02}", time.0 / 60_000, time.0 / 1000 % 60)

@@ -5,6 +5,7 @@
 #[path = "../jobs/mod.rs"]
 mod jobs;
 
+mod backpressure;
 mod bad_input;
 mod features;
 mod fixtures;

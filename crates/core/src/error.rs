@@ -135,13 +135,16 @@ impl Error {
         }
     }
 
-    /// An I/O error on `what` (a path, an address), its kind chosen by what helps: a missing file is
+    /// An I/O error on `what` (a path, an address), its kind chosen by what helps: a path that leads nowhere is
     /// `Invalid`, a full disk `Limit`, everything else `Unavailable`.
     pub fn io(what: impl fmt::Display, error: std::io::Error) -> Self {
         use std::io::ErrorKind as Io;
         let (kind, advice) = match error.kind() {
-            Io::NotFound => (ErrorKind::Invalid, "check the path"),
-            Io::PermissionDenied => (ErrorKind::Invalid, "give this user access to it"),
+            Io::NotFound | Io::NotADirectory | Io::IsADirectory | Io::AlreadyExists | Io::InvalidFilename => {
+                (ErrorKind::Invalid, "check the path")
+            }
+            _ if error.raw_os_error() == Some(LINK_LOOP) => (ErrorKind::Invalid, "check the path"),
+            Io::PermissionDenied | Io::ReadOnlyFilesystem => (ErrorKind::Invalid, "give this user access to it"),
             Io::StorageFull | Io::QuotaExceeded => {
                 (ErrorKind::Limit, "free some space; the job goes on by itself when there is room")
             }
@@ -151,6 +154,9 @@ impl Error {
         Error::new(kind, format!("{what}: {error}; {advice}")).with_source(error)
     }
 }
+
+/// The system's number for too many symbolic links, which the standard library has no name for yet.
+const LINK_LOOP: i32 = if cfg!(target_os = "linux") { 40 } else { 62 };
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

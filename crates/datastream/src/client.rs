@@ -199,6 +199,10 @@ impl JobClient {
         self.control.latest_checkpoint()
     }
 
+    pub(crate) fn show_progress(&self) {
+        self.control.show_progress();
+    }
+
     fn result(&self, status: JobStatus) -> JobExecutionResult {
         JobExecutionResult { client: self.clone(), status, runtime: self.control.runtime() }
     }

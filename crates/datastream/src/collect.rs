@@ -25,7 +25,9 @@ impl<T: Data> DataStream<T> {
     /// # Errors
     /// As [`execute`](crate::StreamExecutionEnvironment::execute), and when the job is cancelled.
     pub fn execute_and_collect(&self, name: &str) -> Result<Vec<T>> {
-        self.execute_and_iterate(name)?.collect()
+        let mut rows = self.execute_and_iterate(name)?;
+        rows.shows_progress = true;
+        rows.collect()
     }
 
     /// As [`DataStream::execute_and_collect`], for the first `limit` records: then the job is cancelled.
@@ -68,7 +70,7 @@ impl<T: Data> DataStream<T> {
         let (sink, collected) = collect();
         self.sink("Collect Stream Sink", sink);
         let client = self.env().execute_async(name)?;
-        Ok(ResultIterator { collected, client, end: None })
+        Ok(ResultIterator { collected, client, shows_progress: false, end: None })
     }
 }
 
@@ -89,6 +91,8 @@ impl<T: Data> DataStream<T> {
 pub struct ResultIterator<T> {
     collected: Collected<T>,
     client: JobClient,
+    /// Whether the program does nothing else meanwhile.
+    shows_progress: bool,
     /// How the job has ended, once it has; the error is taken out when it is given.
     end: Option<Result<()>>,
 }
@@ -112,7 +116,12 @@ impl<T> Iterator for ResultIterator<T> {
                 return std::mem::replace(end, Ok(())).err().map(Err);
             }
             let end = match self.client.wait_for(LOOK_EVERY) {
-                Ok(None) => continue,
+                Ok(None) => {
+                    if self.shows_progress {
+                        self.client.show_progress();
+                    }
+                    continue;
+                }
                 Ok(Some(result)) if result.status() == JobStatus::Finished => Ok(()),
                 Ok(Some(result)) => {
                     let what = format!("the job is {}; its results are not complete", result.status());

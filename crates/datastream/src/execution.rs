@@ -2,12 +2,12 @@
 
 use crate::draft::Draft;
 use crate::executor::JobSubmission;
-use flott_api::{Boundedness, RuntimeMode};
+use flott_api::RuntimeMode;
 use flott_core::config::{
     CHECKPOINTING_INTERVAL, MAX_PARALLELISM, OPERATOR_CHAINING, PARALLELISM_DEFAULT, PIPELINE_NAME, RUNTIME_MODE,
 };
 use flott_core::{Configuration, Error, Result};
-use flott_graph::{JobGraph, JobSettings, NodeKind, StreamGraph};
+use flott_graph::{JobGraph, JobSettings, StreamGraph};
 use std::fmt::Write;
 
 /// How a job is to be run. Names and meaning are Flink's.
@@ -100,10 +100,7 @@ fn settings(config: &Configuration, name: &str) -> Result<JobSettings> {
 }
 
 fn mode(config: &Configuration, graph: &StreamGraph) -> Result<RuntimeMode> {
-    let unbounded = graph.nodes.iter().find(
-        |node| matches!(&node.kind, NodeKind::Source(source) if source.boundedness() == Boundedness::ContinuousUnbounded),
-    );
-    match (RuntimeExecutionMode::parse(&config.get(&RUNTIME_MODE)?)?, unbounded) {
+    match (RuntimeExecutionMode::parse(&config.get(&RUNTIME_MODE)?)?, graph.unbounded_source()) {
         (RuntimeExecutionMode::Streaming, _) | (RuntimeExecutionMode::Automatic, Some(_)) => Ok(RuntimeMode::Streaming),
         (RuntimeExecutionMode::Batch | RuntimeExecutionMode::Automatic, None) => Ok(RuntimeMode::Batch),
         (RuntimeExecutionMode::Batch, Some(node)) => Err(Error::invalid(format!(

@@ -42,6 +42,8 @@ pub trait JobControl: Send + Sync {
     /// # Errors
     /// Why the job has failed.
     fn wait(&self, limit: Option<Duration>) -> Result<JobStatus>;
+    /// Shows how far the job has come, if there is someone to see it: for a program that only waits for results.
+    fn show_progress(&self) {}
     /// How long the job has run, from its submission to its end or to now.
     fn runtime(&self) -> Duration;
     /// The sum over all operators and subtasks of a metric, by Flink's name such as `numRecordsOut`; of one operator

@@ -28,6 +28,17 @@ struct World {
     random: Mutex<fastrand::Rng>,
 }
 
+impl Drop for World {
+    /// The last handle may be that of a task on the I/O runtime, which cannot wait for itself.
+    fn drop(&mut self) {
+        if let Some(io) = self.io.take()
+            && tokio::runtime::Handle::try_current().is_ok()
+        {
+            io.shutdown_background();
+        }
+    }
+}
+
 impl Env {
     /// The machine: its clock, its chance, threads, and an I/O runtime of two threads.
     ///
@@ -262,6 +273,23 @@ mod tests {
         assert_eq!(run(7), run(7));
         assert_ne!(run(7).1, run(8).1);
         assert_eq!(run(7).0, Duration::from_secs(3600));
+    }
+
+    #[test]
+    fn the_last_handle_may_go_on_the_io_runtime() {
+        let env = Env::real().unwrap();
+        let (release, released) = tokio::sync::oneshot::channel::<()>();
+        let (dropped, is_dropped) = std::sync::mpsc::sync_channel(1);
+        let last = env.clone();
+        let task = env.spawn(async move {
+            let _ = released.await;
+            let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| drop(last)));
+            dropped.send(result.is_ok())
+        });
+        task.detach();
+        drop(env);
+        release.send(()).unwrap();
+        assert!(is_dropped.recv().unwrap());
     }
 
     #[test]

@@ -12,6 +12,8 @@
 //! }
 //! ```
 
+#[cfg(doctest)]
+mod book;
 pub mod cli;
 mod local;
 mod logging;

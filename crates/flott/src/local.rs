@@ -2,7 +2,8 @@
 
 use crate::cli::{Flags, ParameterTool, USAGE};
 use crate::minicluster::MiniCluster;
-use crate::{logging, progress, prometheus};
+use crate::progress::{self, ProgressLine};
+use crate::{logging, prometheus};
 use flott_api::JobStatus;
 use flott_api::metrics::MetricRegistry;
 use flott_core::config::METRICS_PROMETHEUS_PORT;
@@ -92,9 +93,10 @@ impl JobExecutor for LocalExecutor {
         }
         let submitted = env.now();
         let name = job.settings.name.clone();
+        let progress = ProgressLine::new(env, &name, self.cluster.metrics(), job.graph.unbounded_source().is_none());
         let (handle, storage) = env.block_on(self.cluster.submit(job))?;
         let cluster = self.cluster.clone();
-        Ok(Arc::new(LocalJob { name, cluster, handle, storage, submitted, ended: Mutex::new(None) }))
+        Ok(Arc::new(LocalJob { name, cluster, handle, storage, progress, submitted, ended: Mutex::new(None) }))
     }
 }
 
@@ -103,6 +105,7 @@ struct LocalJob {
     cluster: MiniCluster,
     handle: JobHandle,
     storage: CheckpointStorage,
+    progress: ProgressLine,
     submitted: ProcessingTime,
     ended: Mutex<Option<ProcessingTime>>,
 }
@@ -110,6 +113,7 @@ struct LocalJob {
 impl LocalJob {
     async fn result(&self) -> Result<JobStatus> {
         let result = self.handle.result().await;
+        progress::clear();
         self.ended.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(self.cluster.env().now());
         Ok(result?.status)
     }
@@ -131,12 +135,18 @@ impl JobControl for LocalJob {
     fn wait(&self, limit: Option<Duration>) -> Result<JobStatus> {
         let env = self.cluster.env();
         env.block_on(async {
-            let result = self.result();
-            match limit {
-                Some(limit) => env.timeout(limit, result).await.unwrap_or_else(|| Ok(self.handle.status())),
-                None => progress::show_while(env, &self.name, self.cluster.metrics(), result).await,
+            let Some(limit) = limit else { return self.progress.show_while(self.result()).await };
+            if let Some(result) = env.timeout(limit, self.result()).await {
+                return result;
             }
+            // It may have ended just now, and then there may be an error to tell.
+            let status = self.handle.status();
+            if status.is_terminal() { self.result().await } else { Ok(status) }
         })
+    }
+
+    fn show_progress(&self) {
+        self.progress.draw();
     }
 
     fn runtime(&self) -> Duration {

@@ -19,7 +19,7 @@ pub(crate) fn start(config: &Configuration) -> Result<()> {
     })?;
     let subscriber = tracing_subscriber::fmt()
         .with_max_level(level)
-        .with_writer(std::io::stderr)
+        .with_writer(crate::progress::log_writer)
         .with_ansi(std::io::stderr().is_terminal())
         .with_target(false)
         .finish();

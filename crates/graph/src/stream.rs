@@ -1,7 +1,7 @@
 //! The stream graph: a node for each source, operator and sink that the user wrote, in the order in which they were
 //! written, so that every edge leads from a lower number to a higher one.
 
-use flott_api::{AnySink, AnySource, OperatorFactory, Partitioning};
+use flott_api::{AnySink, AnySource, Boundedness, OperatorFactory, Partitioning};
 use flott_core::{Error, MaxParallelism, Result};
 use std::sync::Arc;
 
@@ -104,6 +104,15 @@ pub struct StreamGraph {
 }
 
 impl StreamGraph {
+    /// A source that never ends by itself, if there is one.
+    pub fn unbounded_source(&self) -> Option<&StreamNode> {
+        let is_unbounded = |kind: &NodeKind| match kind {
+            NodeKind::Source(source) => source.boundedness() == Boundedness::ContinuousUnbounded,
+            NodeKind::Operator(_) | NodeKind::Sink(_) => false,
+        };
+        self.nodes.iter().find(|node| is_unbounded(&node.kind))
+    }
+
     /// Adds a node.
     pub fn add_node(&mut self, node: StreamNode) -> NodeId {
         self.nodes.push(node);

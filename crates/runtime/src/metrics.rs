@@ -4,6 +4,7 @@ use flott_api::TaskInfo;
 use flott_api::metrics::{Counter, Gauge, Labels, MetricRegistry, OperatorMetrics};
 use flott_core::ProcessingTime;
 use flott_env::Env;
+use std::pin::pin;
 use std::time::Duration;
 
 /// How often shares of time are brought up to date.
@@ -42,6 +43,8 @@ pub(crate) struct TaskMetrics {
     operators: Vec<OperatorMetrics>,
     pub(crate) state_bytes: Gauge,
     pub(crate) state_entries: Gauge,
+    pub(crate) sort_bytes: Gauge,
+    pub(crate) spilled_bytes: Gauge,
     period_start: Duration,
     /// When the period is over by the clock.
     period_end: ProcessingTime,
@@ -65,6 +68,8 @@ impl TaskMetrics {
             operators: Vec::new(),
             state_bytes: registry.gauge("stateSizeBytes", &labels),
             state_entries: registry.gauge("stateEntries", &labels),
+            sort_bytes: registry.gauge("sortBufferBytes", &labels),
+            spilled_bytes: registry.gauge("spilledBytes", &labels),
             period_start: env.elapsed(),
             period_end: end_of_period(env.now()),
             busy_time: Duration::ZERO,
@@ -90,9 +95,24 @@ impl TaskMetrics {
         self.busy_time += time.saturating_sub(self.held_in_step);
     }
 
-    pub(crate) fn held_back(&mut self, time: Duration) {
-        self.backpressured_time += time;
-        self.held_in_step += time;
+    /// Waits for `flushed`, whose task is held back by others until it is done. If that takes long it shows meanwhile.
+    /// Returns how long it has taken too.
+    pub(crate) async fn hold_back<T>(&mut self, env: &Env, flushed: impl Future<Output = T>) -> (T, Duration) {
+        let started = env.elapsed();
+        let mut seen = started;
+        let mut flushed = pin!(flushed);
+        loop {
+            let done = env.timeout(PERIOD, flushed.as_mut()).await;
+            let now = env.elapsed();
+            let held = now.saturating_sub(seen);
+            self.backpressured_time += held;
+            self.held_in_step += held;
+            seen = now;
+            match done {
+                Some(done) => return (done, now.saturating_sub(started)),
+                None => self.roll(now, env.now()),
+            };
+        }
     }
 
     /// When the gauges have to be brought up to date although nothing has happened: unless they say that the task does

@@ -6,6 +6,7 @@ mod graph;
 mod malformed;
 mod options;
 mod times;
+mod unreadable;
 mod user_code;
 
 use flott::prelude::*;

@@ -35,6 +35,8 @@ const VALUED: [(&[&str], &str); 6] = [
     (&["--log-level"], LOG_LEVEL.key),
 ];
 
+const ALLOW_NON_RESTORED_STATE: [&str; 3] = ["-n", "--allow-non-restored-state", "--allowNonRestoredState"];
+
 /// What a command line says.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Flags {
@@ -69,7 +71,7 @@ impl Flags {
             if let Some((_, key)) = VALUED.iter().find(|(names, _)| names.contains(&name.as_str())) {
                 let value = value(&name)?;
                 flags.config.set(*key, value);
-            } else if name == "-n" || name == "--allow-non-restored-state" || name == "--allowNonRestoredState" {
+            } else if ALLOW_NON_RESTORED_STATE.contains(&name.as_str()) {
                 flags.config.set(IGNORE_UNCLAIMED_STATE.key, "true");
             } else if name == "--config" {
                 file = Some(value(&name)?);
@@ -91,6 +93,19 @@ impl Flags {
         config.merge(&flags.config);
         flags.config = config;
         Ok(flags)
+    }
+}
+
+/// How many arguments the option that starts with `argument` takes up; none when it is not one of Flott's.
+pub(super) fn length(argument: &str) -> Option<usize> {
+    let name = match argument.split_once('=') {
+        Some((name, _)) if name.starts_with("--") => name,
+        _ => argument,
+    };
+    if name == "-D" || name == "--config" || VALUED.iter().any(|(names, _)| names.contains(&name)) {
+        Some(if name == argument { 2 } else { 1 })
+    } else {
+        (ALLOW_NON_RESTORED_STATE.contains(&name) || name.starts_with("-D")).then_some(1)
     }
 }
 

@@ -4,17 +4,20 @@
 #![expect(
     clippy::print_stdout,
     clippy::disallowed_types,
+    clippy::disallowed_methods,
     reason = "a command line talks on its standard output and starts processes"
 )]
 
-use super::USAGE;
+use super::{USAGE, flags};
 use clap::{Parser, Subcommand};
 use flott_core::{Error, Result};
+use std::io::{ErrorKind, Write};
+use std::path::Path;
 use std::process::{Command, ExitCode};
 
 /// Stateful stream processing with Flink's concepts: one binary, no JVM.
 #[derive(Parser)]
-#[command(name = "flott", version, about, disable_version_flag = true)]
+#[command(name = "flott", version)]
 struct Cli {
     #[command(subcommand)]
     verb: Verb,
@@ -22,16 +25,18 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Verb {
-    /// Run a job: `flott run [OPTIONS] ./job [ARGUMENTS]`. Options are those of every Flott job.
-    #[command(disable_help_flag = true)]
+    /// Run a job: `flott run [OPTIONS] JOB [ARGUMENTS]`. JOB is a program; options are those of every Flott job.
+    #[command(disable_help_flag = true, override_usage = RUN, after_help = USAGE)]
     Run {
         /// Options, then the job's executable, then its own arguments.
-        #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "OPTIONS JOB ARGUMENTS")]
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true, hide = true)]
         arguments: Vec<String>,
     },
     /// Print the version.
     Version,
 }
+
+const RUN: &str = "flott run [OPTIONS] JOB [ARGUMENTS]";
 
 /// Runs the `flott` binary: reads the command line and does what it says.
 pub fn main() -> ExitCode {
@@ -48,38 +53,50 @@ pub fn main() -> ExitCode {
     })
 }
 
-/// Starts the job's executable with everything that was given, and ends as it ends.
+/// Runs the job's executable with everything that was given.
 fn run(arguments: &[String]) -> Result<ExitCode> {
-    if arguments.iter().any(|a| a == "-h" || a == "--help") || arguments.is_empty() {
-        println!("Usage: flott run [OPTIONS] JOB [ARGUMENTS]\n\n{USAGE}");
-        return Ok(ExitCode::SUCCESS);
+    let mut at = 0;
+    while let Some(option) = arguments.get(at).filter(|argument| argument.starts_with('-')) {
+        if option == "-h" || option == "--help" {
+            // Whoever has stopped reading has seen enough.
+            let _ = writeln!(std::io::stdout(), "Usage: {RUN}\n\n{USAGE}");
+            return Ok(ExitCode::SUCCESS);
+        }
+        at += flags::length(option).ok_or_else(|| {
+            Error::invalid(format!(
+                "`{option}` is no option of `flott run`, see flott run --help; a job's own options stand behind the job"
+            ))
+        })?;
     }
-    let job =
-        arguments.iter().enumerate().find(|(n, argument)| !argument.starts_with('-') && !takes_value(arguments, *n));
-    let (at, job) =
-        job.ok_or_else(|| Error::invalid("no job is given; write flott run [OPTIONS] ./job [ARGUMENTS]"))?;
-    let status = Command::new(job)
-        .args(arguments[..at].iter().chain(&arguments[at + 1..]))
-        .status()
-        .map_err(|e| Error::io(format!("`{job}` cannot be run"), e))?;
-    match status.code() {
-        Some(code) => Ok(ExitCode::from(u8::try_from(code).unwrap_or(1))),
-        None => Err(Error::data(format!("`{job}` was ended by a signal ({status})"))),
-    }
+    let job = arguments.get(at).ok_or_else(|| Error::invalid(format!("no job is given; write {RUN}")))?;
+    // A name alone would be looked for elsewhere.
+    let path = Path::new(".").join(job);
+    become_job(Command::new(&path).args(&arguments[..at]).args(&arguments[at + 1..])).map_err(|e| {
+        Error::invalid(match e.kind() {
+            ErrorKind::NotFound | ErrorKind::NotADirectory => {
+                format!("there is no `{job}`; give the path of the job's program")
+            }
+            ErrorKind::PermissionDenied if path.is_dir() => {
+                format!("`{job}` is a folder; give the path of the job's program")
+            }
+            ErrorKind::PermissionDenied => {
+                format!("`{job}` may not be run: {e}; make it executable with `chmod +x {job}`")
+            }
+            _ => format!("`{job}` cannot be run: {e}; give the path of a program that was built for this machine"),
+        })
+    })
 }
 
-/// Whether the argument at `n` is the value of the option before it.
-fn takes_value(arguments: &[String], n: usize) -> bool {
-    const WITH_VALUE: [&str; 9] = [
-        "-p",
-        "--parallelism",
-        "-s",
-        "--from",
-        "--checkpoint-dir",
-        "--checkpoint-interval",
-        "-D",
-        "--config",
-        "--metrics-port",
-    ];
-    n > 0 && (WITH_VALUE.contains(&arguments[n - 1].as_str()) || arguments[n - 1] == "--log-level")
+/// The job takes the place of this process, so that a signal to the one is a signal to the other.
+#[cfg(unix)]
+fn become_job(job: &mut Command) -> std::io::Result<ExitCode> {
+    use std::os::unix::process::CommandExt;
+    Err(job.exec())
+}
+
+/// Starts the job and ends as it ends.
+#[cfg(not(unix))]
+fn become_job(job: &mut Command) -> std::io::Result<ExitCode> {
+    let code = job.status()?.code().and_then(|code| u8::try_from(code).ok());
+    Ok(code.map_or(ExitCode::FAILURE, ExitCode::from))
 }

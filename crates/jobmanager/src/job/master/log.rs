@@ -18,7 +18,7 @@ impl Turn<'_> {
                 let task = latest.root.task_name.as_deref().unwrap_or("the job");
                 tracing::warn!(from = %before, task, "job is {after}: {}", latest.root.text);
             }
-            _ => tracing::info!(from = %before, attempt = ?machine.attempt().map(|a| a.0), "job is {after}"),
+            _ => tracing::info!(from = %before, attempt = machine.attempt().map(|a| a.0), "job is {after}"),
         }
     }
 
