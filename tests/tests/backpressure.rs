@@ -184,6 +184,32 @@ fn a_slow_sink_holds_an_endless_source_back() {
     }
 }
 
+#[test]
+fn a_function_that_makes_many_records_of_one_does_not_pile_them_up() {
+    const COPIES: u64 = 20_000;
+    Env::run_simulation(1, |env| async move {
+        let (made, furthest, gate) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicU64::new(0)), Gate::open());
+        let storage = CheckpointStorage::memory(&env);
+        let job = cluster::start(&env, &storage, &LIMITS, |stream_env| {
+            let (made, furthest, watch) = (made.clone(), furthest.clone(), gate.clone());
+            let copies = stream_env.from_sequence(1, 400).flat_map(move |n, out: &mut Collector<i64>| {
+                (0..COPIES).for_each(|_| out.collect(n));
+                let made = made.fetch_add(COPIES, Ordering::Relaxed) + COPIES;
+                // The first batch is worked on as a whole: nobody knows yet what comes of it.
+                if made > BATCH_ROWS * COPIES {
+                    furthest.fetch_max(made - watch.written(), Ordering::Relaxed);
+                }
+            });
+            copies.sink_to(gated(from_ref(&gate)));
+        });
+        job.await.unwrap().handle.result().await.unwrap();
+        assert_eq!(gate.written(), 400 * COPIES);
+        let furthest = furthest.load(Ordering::Relaxed);
+        assert!(furthest <= 10 * COPIES, "{furthest} records in memory");
+    })
+    .unwrap();
+}
+
 /// `partitions` of so many records, one for each subtask of a source.
 fn partitions(count: u32, rows: u64) -> Vec<Vec<(u32, u64)>> {
     (0..count).map(|partition| (0..rows).map(|n| (partition, n)).collect()).collect()

@@ -9,6 +9,7 @@ pub mod control;
 pub mod format;
 pub mod function;
 pub mod key_selector;
+pub mod keyed_rows;
 pub mod metrics;
 pub mod operator;
 pub mod partitioner;
@@ -19,6 +20,7 @@ pub mod watermark;
 
 pub use context::{OperatorContext, RuntimeMode, TaskInfo};
 pub use key_selector::KeySelector;
+pub use keyed_rows::KeyedRows;
 pub use operator::{Operator, OperatorFactory, Output, Progress, Readiness};
 pub use partitioner::{Partitioning, Router};
 pub use sink::{AnySink, Committer, Sink, SinkWriter};

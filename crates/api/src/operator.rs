@@ -1,6 +1,6 @@
 //! An operator: what happens to the records of one step of the job.
 
-use crate::OperatorContext;
+use crate::{KeyedRows, OperatorContext};
 use flott_core::{Batch, CheckpointId, KeyGroupRange, MaxParallelism, ProcessingTime, Result, Watermark};
 use flott_state::AnyKeyedState;
 use std::task;
@@ -172,6 +172,14 @@ pub trait OperatorFactory: Send + Sync {
 
     /// Empty keyed state, for operators that follow a `key_by`: `Box::new(KeyedState::<K>::new(max, range))`.
     fn keyed_state(&self, _max: MaxParallelism, _range: KeyGroupRange) -> Option<Box<dyn AnyKeyedState>> {
+        None
+    }
+
+    /// In batch mode: how the rows of `input` are sorted by key, if it follows a `key_by`. The operator then gets
+    /// all rows of a key, in order of their times, before those of another one: `process` of some keys with the
+    /// watermark at its smallest, then `advance_event_time` to [`Watermark::MAX`] until it is done; then the state of
+    /// these keys is dropped, and the next ones come.
+    fn keyed_rows(&self, _input: usize) -> Option<Box<dyn KeyedRows>> {
         None
     }
 }

@@ -1,4 +1,4 @@
-//! The outside world behind one seam: clock, chance, tasks and threads.
+//! The outside world behind one seam: clock, chance, tasks, threads and temporary files.
 //!
 //! Product code asks an [`Env`] for the time, for random numbers and for somewhere to run. [`Env::real`] answers
 //! with the machine; [`Env::run_simulation`] gives one that answers with a virtual clock, a seed and one thread, so that the same code
@@ -9,7 +9,9 @@
 mod env;
 mod panic;
 mod slot;
+mod temp_file;
 
 pub use env::{Blocking, Env, Task};
 pub use panic::{CatchPanic, catch};
 pub use slot::Slot;
+pub use temp_file::{TempFile, TempFolder};

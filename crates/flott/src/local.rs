@@ -135,11 +135,13 @@ impl JobControl for LocalJob {
     fn wait(&self, limit: Option<Duration>) -> Result<JobStatus> {
         let env = self.cluster.env();
         env.block_on(async {
-            let result = self.result();
-            match limit {
-                Some(limit) => env.timeout(limit, result).await.unwrap_or_else(|| Ok(self.handle.status())),
-                None => self.progress.show_while(result).await,
+            let Some(limit) = limit else { return self.progress.show_while(self.result()).await };
+            if let Some(result) = env.timeout(limit, self.result()).await {
+                return result;
             }
+            // It may have ended just now, and then there may be an error to tell.
+            let status = self.handle.status();
+            if status.is_terminal() { self.result().await } else { Ok(status) }
         })
     }
 

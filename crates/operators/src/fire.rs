@@ -17,20 +17,25 @@ pub(crate) enum Due {
 }
 
 /// Event time moves on. In batch mode the clock jumps to its end together with event time, so that processing-time
-/// timers fire too, and before the last watermark goes on: what they emit must not be late downstream.
+/// timers fire too, and before the last watermark goes on: what they emit must not be late downstream. Timers that
+/// the callbacks register are ignored there, as in Flink.
 pub(crate) fn advance_event_time(
     to: Watermark,
     cx: &mut OperatorContext,
     mut fire: impl FnMut(Due, &mut OperatorContext) -> Result<Progress>,
 ) -> Result<Progress> {
+    let is_end = cx.mode == RuntimeMode::Batch && to == Watermark::MAX;
+    if is_end && let Some(keyed) = &mut cx.keyed {
+        keyed.quiesce_timers();
+    }
     if fire(Due::Event(to), cx)? == Progress::More {
         return Ok(Progress::More);
     }
-    if cx.mode == RuntimeMode::Streaming || to != Watermark::MAX || !has_processing_timers(cx) {
+    if !is_end || !has_processing_timers(cx) {
         return Ok(Progress::Done);
     }
     fire(Due::Processing(ProcessingTime::MAX), cx)?;
-    // What has fired may have registered event timers.
+    // There may be more of them than a slice.
     Ok(Progress::More)
 }
 

@@ -5,7 +5,7 @@
 //! (not `<=`), as in Flink (`IntervalJoinOperator`).
 
 use crate::co_process::no_such_input;
-use crate::keys::{Keys, Selector, Slots, keyed_state};
+use crate::keys::{Keys, Selector, Slots, keyed_rows, keyed_state};
 use crate::window::DuePanes;
 use flott_api::context::keyed_of;
 use flott_api::function::position::Position;
@@ -13,7 +13,7 @@ use flott_api::function::{
     Collector, JoinContext, OpenContext, OutputTag, ProcessContext, ProcessJoinFunction, SideOutputs,
 };
 use flott_api::operator::Progress;
-use flott_api::{Operator, OperatorContext, OperatorFactory, Output};
+use flott_api::{KeyedRows, Operator, OperatorContext, OperatorFactory, Output};
 use flott_core::{Batch, Data, Error, EventTime, Key, KeyGroupRange, MaxParallelism, Result, Watermark};
 use flott_state::AnyKeyedState;
 use flott_state::keyed::TableId;
@@ -161,6 +161,10 @@ impl<K: Key, F: ProcessJoinFunction> OperatorFactory for IntervalJoin<K, F> {
 
     fn keyed_state(&self, max: MaxParallelism, range: KeyGroupRange) -> Option<Box<dyn AnyKeyedState>> {
         keyed_state::<K>(max, range)
+    }
+
+    fn keyed_rows(&self, input: usize) -> Option<Box<dyn KeyedRows>> {
+        if input == 0 { keyed_rows(&self.selector1) } else { keyed_rows(&self.selector2) }
     }
 }
 

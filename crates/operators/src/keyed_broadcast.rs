@@ -4,14 +4,14 @@ use crate::broadcast::Early;
 use crate::co_process::no_such_input;
 use crate::fire::{Due, advance_event_time, fire};
 use crate::keyed_process::opened;
-use crate::keys::{Keys, Selector, Slots, in_turn, keyed_state};
+use crate::keys::{Keys, Selector, Slots, in_turn, keyed_rows, keyed_state};
 use flott_api::function::position::Position;
 use flott_api::function::{
     Collector, KeyedBroadcastContext, KeyedBroadcastProcessFunction, KeyedOpenContext, KeyedReadOnlyContext,
     SideOutputs, TimerIds,
 };
 use flott_api::operator::Progress;
-use flott_api::{Operator, OperatorContext, OperatorFactory, Output};
+use flott_api::{KeyedRows, Operator, OperatorContext, OperatorFactory, Output};
 use flott_core::{Batch, KeyGroupRange, MaxParallelism, ProcessingTime, Result, Watermark};
 use flott_state::{AnyKeyedState, StateAccess};
 
@@ -43,6 +43,10 @@ impl<F: KeyedBroadcastProcessFunction> OperatorFactory for KeyedBroadcast<F> {
 
     fn keyed_state(&self, max: MaxParallelism, range: KeyGroupRange) -> Option<Box<dyn AnyKeyedState>> {
         keyed_state::<F::Key>(max, range)
+    }
+
+    fn keyed_rows(&self, input: usize) -> Option<Box<dyn KeyedRows>> {
+        if input == 0 { keyed_rows(&self.selector) } else { None }
     }
 }
 

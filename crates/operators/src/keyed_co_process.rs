@@ -3,11 +3,11 @@
 use crate::co_process::no_such_input;
 use crate::fire::{Due, advance_event_time, fire};
 use crate::keyed_process::opened;
-use crate::keys::{Keys, Selector, Slots, in_turn, keyed_state};
+use crate::keys::{Keys, Selector, Slots, in_turn, keyed_rows, keyed_state};
 use flott_api::function::position::Position;
 use flott_api::function::{Collector, KeyedCoProcessFunction, KeyedContext, KeyedOpenContext, SideOutputs, TimerIds};
 use flott_api::operator::Progress;
-use flott_api::{Operator, OperatorContext, OperatorFactory, Output};
+use flott_api::{KeyedRows, Operator, OperatorContext, OperatorFactory, Output};
 use flott_core::{Batch, Data, Key, KeyGroupRange, MaxParallelism, ProcessingTime, Result, Watermark};
 use flott_state::{AnyKeyedState, StateAccess};
 
@@ -40,6 +40,10 @@ impl<F: KeyedCoProcessFunction> OperatorFactory for KeyedCoProcess<F> {
 
     fn keyed_state(&self, max: MaxParallelism, range: KeyGroupRange) -> Option<Box<dyn AnyKeyedState>> {
         keyed_state::<F::Key>(max, range)
+    }
+
+    fn keyed_rows(&self, input: usize) -> Option<Box<dyn KeyedRows>> {
+        if input == 0 { keyed_rows(&self.selector1) } else { keyed_rows(&self.selector2) }
     }
 }
 

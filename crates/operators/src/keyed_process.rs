@@ -1,11 +1,11 @@
 //! A process function of a keyed stream: state, timers, side outputs.
 
 use crate::fire::{Due, advance_event_time, fire};
-use crate::keys::{Keys, Selector, Slots, in_turn, keyed_state};
+use crate::keys::{Keys, Selector, Slots, in_turn, keyed_rows, keyed_state};
 use flott_api::function::position::Position;
 use flott_api::function::{Collector, KeyedContext, KeyedOpenContext, KeyedProcessFunction, SideOutputs, TimerIds};
 use flott_api::operator::Progress;
-use flott_api::{Operator, OperatorContext, OperatorFactory, Output};
+use flott_api::{KeyedRows, Operator, OperatorContext, OperatorFactory, Output};
 use flott_core::{Batch, Error, KeyGroupRange, MaxParallelism, ProcessingTime, Result, Watermark};
 use flott_state::{AnyKeyedState, StateAccess};
 
@@ -36,6 +36,10 @@ impl<F: KeyedProcessFunction> OperatorFactory for KeyedProcess<F> {
 
     fn keyed_state(&self, max: MaxParallelism, range: KeyGroupRange) -> Option<Box<dyn AnyKeyedState>> {
         keyed_state::<F::Key>(max, range)
+    }
+
+    fn keyed_rows(&self, _: usize) -> Option<Box<dyn KeyedRows>> {
+        keyed_rows(&self.selector)
     }
 }
 

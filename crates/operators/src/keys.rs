@@ -1,8 +1,9 @@
 //! The keys of a batch, found once per batch into memory that is used again.
 
 use flott_api::key_selector::Owned;
-use flott_api::{KeySelector, OperatorContext};
-use flott_core::{EventTime, Key, KeyGroupRange, MaxParallelism};
+use flott_api::keyed_rows::SelectedRows;
+use flott_api::{KeySelector, KeyedRows, OperatorContext};
+use flott_core::{Data, EventTime, Key, KeyGroupRange, MaxParallelism};
 use flott_state::{AnyKeyedState, KeySlot, KeyedState};
 use std::sync::Arc;
 
@@ -17,6 +18,11 @@ pub fn constant_key<T: 'static>() -> Selector<T, ()> {
 /// Empty state for keys `K`.
 pub(crate) fn keyed_state<K: Key>(max: MaxParallelism, range: KeyGroupRange) -> Option<Box<dyn AnyKeyedState>> {
     Some(Box::new(KeyedState::<K>::new(max, range)))
+}
+
+/// The rows of an input by the keys that `selector` finds.
+pub(crate) fn keyed_rows<T: Data, K: Key>(selector: &Selector<T, K>) -> Option<Box<dyn KeyedRows>> {
+    Some(Box::new(SelectedRows::new(selector.clone())))
 }
 
 /// So many records ahead their state is fetched into the cache.

@@ -1,9 +1,9 @@
 //! One record for each record of a keyed stream, with a value that is remembered per key. One look-up per record.
 
-use crate::keys::{Keys, Selector, Slots, keyed_state};
+use crate::keys::{Keys, Selector, Slots, keyed_rows, keyed_state};
 use flott_api::context::keyed_of;
 use flott_api::function::position::Position;
-use flott_api::{Operator, OperatorContext, OperatorFactory, Output};
+use flott_api::{KeyedRows, Operator, OperatorContext, OperatorFactory, Output};
 use flott_core::{Batch, Data, Error, Key, KeyGroupRange, MaxParallelism, Result};
 use flott_state::AnyKeyedState;
 use flott_state::keyed::TableId;
@@ -51,6 +51,10 @@ where
 
     fn keyed_state(&self, max: MaxParallelism, range: KeyGroupRange) -> Option<Box<dyn AnyKeyedState>> {
         keyed_state::<K>(max, range)
+    }
+
+    fn keyed_rows(&self, _: usize) -> Option<Box<dyn KeyedRows>> {
+        keyed_rows(&self.selector)
     }
 }
 

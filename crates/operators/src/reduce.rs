@@ -1,17 +1,17 @@
 //! The rolling reduction of a keyed stream: each record yields the reduction of its key so far. In batch mode only
-//! the last one of each key is emitted, at the end.
+//! the last one of each key is emitted, when all of its records have come.
 
-use crate::keys::{Keys, Selector, Slots, keyed_state};
+use crate::keys::{Keys, Selector, Slots, keyed_rows, keyed_state};
 use flott_api::context::keyed_of;
 use flott_api::function::ReduceFunction;
 use flott_api::function::position::{Guard, Position};
 use flott_api::operator::Progress;
-use flott_api::{Operator, OperatorContext, OperatorFactory, Output, RuntimeMode};
+use flott_api::{KeyedRows, Operator, OperatorContext, OperatorFactory, Output, RuntimeMode};
 use flott_core::{Batch, Data, Error, EventTime, Key, KeyGroupRange, MaxParallelism, Result, Watermark};
 use flott_state::AnyKeyedState;
 use flott_state::keyed::TableId;
 
-/// Rows emitted in one go at the end of a batch job.
+/// Rows emitted in one go at the end of keys in batch mode.
 const SLICE: usize = 4096;
 
 /// Reduces the records of each key with a [`ReduceFunction`]: a closure, or one of
@@ -38,6 +38,10 @@ impl<T: Data, K: Key, F: ReduceFunction<T>> OperatorFactory for Reduce<T, K, F> 
     fn keyed_state(&self, max: MaxParallelism, range: KeyGroupRange) -> Option<Box<dyn AnyKeyedState>> {
         keyed_state::<K>(max, range)
     }
+
+    fn keyed_rows(&self, _: usize) -> Option<Box<dyn KeyedRows>> {
+        keyed_rows(&self.selector)
+    }
 }
 
 struct ReduceOperator<T, K, F> {
@@ -46,7 +50,7 @@ struct ReduceOperator<T, K, F> {
     /// `None` only while a value is out for being changed.
     state: Option<TableId<(), Option<T>>>,
     position: Position,
-    /// At the end of a batch job: what has not been emitted yet.
+    /// At the end of keys in batch mode: what has not been emitted yet.
     finals: Vec<T>,
 }
 

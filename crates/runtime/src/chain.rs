@@ -49,6 +49,14 @@ impl Exit {
         }
     }
 
+    fn waiting(&self) -> impl Iterator<Item = &Batch> {
+        let (port, sink) = match self {
+            Exit::Port(port) => (Some(port.waiting()), None),
+            Exit::Sink(sink) => (None, Some(sink.waiting())),
+        };
+        port.into_iter().flatten().chain(sink.into_iter().flatten())
+    }
+
     fn broadcast(&mut self, element: &Element) -> Result<()> {
         match self {
             Exit::Port(port) => port.broadcast(element),
@@ -121,6 +129,16 @@ impl Chain {
         })
     }
 
+    /// In batch mode, when all of the head's timers have fired: forgets the keys so far and begins with the next ones.
+    pub(crate) fn forget_keys(&mut self) {
+        if let Some(Node { cx, .. }) = self.nodes.first_mut() {
+            if let Some(keyed) = &mut cx.keyed {
+                keyed.clear();
+            }
+            cx.watermark = Watermark::MIN;
+        }
+    }
+
     /// All of the head's timers have fired: passes the watermark through the chain.
     pub(crate) fn pass_watermark(&mut self, watermark: Watermark) -> Result<()> {
         if self.has_head() {
@@ -190,6 +208,11 @@ impl Chain {
             Exit::Port(port) => port.has_sealed(),
             Exit::Sink(sink) => sink.has_pending(),
         })
+    }
+
+    /// How many rows of full batches wait to be sent or written.
+    pub(crate) fn waiting_rows(&self) -> usize {
+        self.exits.iter().flat_map(Exit::waiting).map(Batch::len).sum()
     }
 
     /// Sends what is sealed and lets sinks write; ready when all is gone.

@@ -15,6 +15,10 @@ use watermark::{CombinedWatermark, Merged, WatermarkValve};
 pub enum InputEvent {
     /// Records for an input of the head operator.
     Batch(usize, Batch),
+    /// In batch mode: records that have to be sorted before the operator gets them.
+    Unsorted(usize, Batch),
+    /// In batch mode: all records of the keys so far have come.
+    EndKeys,
     /// The event time of all inputs together has moved on.
     Watermark(Watermark),
     /// All inputs are idle.
@@ -70,6 +74,13 @@ impl Input {
     #[must_use]
     pub fn broadcast_first(mut self) -> Self {
         self.waiting = Some(VecDeque::new());
+        self
+    }
+
+    /// The inputs are read as they come, whatever was said before.
+    #[must_use]
+    pub fn in_any_order(mut self) -> Self {
+        self.waiting = None;
         self
     }
 

@@ -12,7 +12,7 @@
 //!             -> chain ... -> sink   the writer
 //! ```
 //!
-//! Side rooms: `snapshot` (what a barrier does), `metrics`.
+//! Side rooms: `sort` (what comes before a keyed operator in batch mode), `snapshot` (what a barrier does), `metrics`.
 
 mod chain;
 mod deploy;
@@ -21,6 +21,7 @@ pub mod input;
 mod metrics;
 mod sink;
 mod snapshot;
+mod sort;
 mod source_task;
 mod task;
 

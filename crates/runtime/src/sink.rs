@@ -64,6 +64,10 @@ impl SinkTask {
         !self.pending.is_empty()
     }
 
+    pub(crate) fn waiting(&self) -> impl Iterator<Item = &Batch> {
+        self.pending.iter()
+    }
+
     pub(crate) fn next_wakeup(&self) -> Option<ProcessingTime> {
         self.writer.next_wakeup()
     }

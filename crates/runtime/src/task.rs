@@ -1,6 +1,7 @@
 //! The loop of a task: commands, time, input, in that order, one at a time.
 
 mod build;
+mod portion;
 
 use crate::chain::Chain;
 use crate::chain::Exit;
@@ -8,11 +9,13 @@ use crate::deploy::TaskSpec;
 use crate::input::{Input, InputEvent};
 use crate::metrics::TaskMetrics;
 use crate::snapshot::{self, SnapshotWriter, since};
+use crate::sort::SortedInput;
 use crate::source_task::SourceTask;
 use flott_api::control::{CheckpointTimes, TaskCommand, TaskEvent, TaskId};
 use flott_api::{Progress, Readiness, RuntimeMode};
-use flott_core::{Barrier, CheckpointId, Element, Error, ProcessingTime, Result, Watermark};
+use flott_core::{Barrier, Batch, CheckpointId, Element, Error, ProcessingTime, Result, Watermark};
 use flott_env::{CatchPanic, Env};
+use portion::Portion;
 use std::cell::Cell;
 use std::pin::Pin;
 use std::rc::Rc;
@@ -75,6 +78,8 @@ impl Running {
 pub(crate) enum TaskInput {
     Source(SourceTask),
     Channels(Input),
+    /// In batch mode, of a keyed operator.
+    Sorted(Box<SortedInput>),
 }
 
 /// A time that was asked for, and what waits for it.
@@ -91,6 +96,7 @@ pub(crate) struct Task {
     events: mpsc::Sender<(TaskId, TaskEvent)>,
     snapshots: SnapshotWriter,
     metrics: TaskMetrics,
+    portion: Portion,
     /// Event time as the head has seen it.
     watermark: Watermark,
     /// All of it had been done before the checkpoint that it was restored from: only the end has to be said again.
@@ -206,6 +212,7 @@ impl Task {
                         }
                         polled
                     }
+                    TaskInput::Sorted(input) => input.poll_next(task),
                 };
                 if let Poll::Ready(event) = polled {
                     return Poll::Ready(event.map(Next::Input));
@@ -227,7 +234,7 @@ impl Task {
     fn next_wakeup(&self) -> Option<ProcessingTime> {
         let source = match &self.input {
             TaskInput::Source(source) => source.next_wakeup(),
-            TaskInput::Channels(_) => None,
+            TaskInput::Channels(_) | TaskInput::Sorted(_) => None,
         };
         let chain = if self.mode == RuntimeMode::Batch || self.ended || self.finished {
             None
@@ -293,7 +300,9 @@ impl Task {
     fn source(&mut self) -> Result<&mut SourceTask> {
         match &mut self.input {
             TaskInput::Source(source) => Ok(source),
-            TaskInput::Channels(_) => Err(Error::internal("splits were sent to a task that is not a source")),
+            TaskInput::Channels(_) | TaskInput::Sorted(_) => {
+                Err(Error::internal("splits were sent to a task that is not a source"))
+            }
         }
     }
 
@@ -341,8 +350,13 @@ impl Task {
                 if let TaskInput::Channels(_) = self.input {
                     self.metrics.bytes_in.add(batch.byte_count() as u64);
                 }
-                self.chain.process(input, batch)
+                self.process(input, batch).await
             }
+            InputEvent::Unsorted(input, batch) => match &mut self.input {
+                TaskInput::Sorted(sorted) => sorted.add(input, &batch),
+                _ => Err(Error::internal("records came to be sorted where nothing is")),
+            },
+            InputEvent::EndKeys => self.end_keys().await,
             InputEvent::Watermark(watermark) => self.advance(watermark).await,
             InputEvent::Idle if self.mode == RuntimeMode::Batch => Ok(()),
             InputEvent::Idle => self.chain.idle(),
@@ -362,6 +376,18 @@ impl Task {
         }
     }
 
+    /// Works on a batch, in portions, and sends what came of each but the last.
+    async fn process(&mut self, input: usize, mut batch: Batch) -> Result<()> {
+        loop {
+            let (rest, rows) = (self.portion.cut(&mut batch), batch.len());
+            self.chain.process(input, batch)?;
+            self.portion.learn(rows, self.chain.waiting_rows());
+            let Some(next) = rest else { return Ok(()) };
+            self.flush().await?;
+            batch = next;
+        }
+    }
+
     /// Moves event time on: the head's timers fire a slice at a time, so that what they emit can be sent in between.
     async fn advance(&mut self, watermark: Watermark) -> Result<()> {
         if watermark <= self.watermark || (self.mode == RuntimeMode::Batch && watermark != Watermark::MAX) {
@@ -376,6 +402,15 @@ impl Task {
             self.flush().await?;
         }
         self.chain.pass_watermark(watermark)
+    }
+
+    /// In batch mode: for some keys time has come to its end.
+    async fn end_keys(&mut self) -> Result<()> {
+        while self.chain.advance_head(Watermark::MAX)? == Progress::More {
+            self.flush().await?;
+        }
+        self.chain.forget_keys();
+        Ok(())
     }
 
     /// The input has ended: operators emit what is left, each after those before it.
@@ -441,7 +476,7 @@ impl Task {
         }
         let source = match &mut self.input {
             TaskInput::Source(source) => Some(source),
-            TaskInput::Channels(_) => None,
+            TaskInput::Channels(_) | TaskInput::Sorted(_) => None,
         };
         let parts = snapshot::take(&mut self.chain, source, barrier, &self.snapshots, self.ended).await?;
         let times = CheckpointTimes {
@@ -502,5 +537,9 @@ impl Task {
         let (bytes, entries) = keyed.fold((0, 0), |(b, e), k| (b + k.byte_count(), e + k.entry_count()));
         self.metrics.state_bytes.set(bytes as i64);
         self.metrics.state_entries.set(entries as i64);
+        if let TaskInput::Sorted(sorted) = &self.input {
+            self.metrics.sort_bytes.set(sorted.taken.memory_bytes as i64);
+            self.metrics.spilled_bytes.set(sorted.taken.spilled_bytes as i64);
+        }
     }
 }

@@ -1,4 +1,4 @@
-//! A disk that is full: under the sink, and under the checkpoints.
+//! A disk that is full: under the sink, under the checkpoints, and under records that are sorted.
 
 #![expect(clippy::disallowed_types, reason = "a real process meets a real limit")]
 
@@ -17,6 +17,22 @@ fn a_full_disk_under_the_sink_is_named_and_nothing_is_lost_or_doubled() {
     let (status, _, errors) = place.watch(limited).end();
     assert!(!status.success());
     assert!(errors.contains("out/") && errors.contains("File too large"), "{errors}");
+    let (status, _, errors) = place.start(&options).end();
+    assert!(status.success(), "{errors}");
+    place.check();
+}
+
+#[test]
+fn a_full_disk_under_sorted_records_is_named() {
+    let place = Place::new(2, 300, 3000);
+    let options = ["-Dexecution.runtime-mode=BATCH", "-Dexecution.sorted-inputs.memory=1 kb"];
+    // The sink's files are smaller than this; the records that are sorted are more.
+    let limited = limit_file_size(&place.command(&options), 40);
+    let (status, _, errors) = place.watch(limited).end();
+    assert!(!status.success());
+    for part in ["temporary file", "File too large", "io.tmp.dirs"] {
+        assert!(errors.contains(part), "{errors}");
+    }
     let (status, _, errors) = place.start(&options).end();
     assert!(status.success(), "{errors}");
     place.check();

@@ -12,6 +12,15 @@ fn batch() -> StreamExecutionEnvironment {
     env
 }
 
+#[test]
+fn a_rolling_aggregate_emits_the_last_value_of_each_key_only() {
+    let sums = batch().from_sequence(1, 100).key_by(|n| n % 3).sum(|n| n);
+    let mut sums = sums.execute_and_collect("sums").unwrap();
+    sums.sort_unstable();
+    // 2 + 5 + ... + 98, 3 + 6 + ... + 99, 1 + 4 + ... + 100.
+    assert_eq!(sums, [1650, 1683, 1717]);
+}
+
 /// Says when it is called back, and what the watermark was at each record.
 #[derive(Clone)]
 struct Timers;

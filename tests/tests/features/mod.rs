@@ -3,6 +3,7 @@
 
 mod alignment;
 mod batch;
+mod batch_keys;
 mod checkpoints;
 mod ending;
 mod failures;

@@ -19,6 +19,10 @@ options! {
         "How many subtasks an operator has that does not set its own number.";
     RUNTIME_MODE: String = "execution.runtime-mode", "STREAMING",
         "STREAMING, BATCH (bounded sources only; final results only) or AUTOMATIC (BATCH when every source is bounded).";
+    SORTED_INPUTS_MEMORY: ByteSize = "execution.sorted-inputs.memory", "128 mb",
+        "In BATCH mode: memory in which a subtask sorts the records of its keyed inputs. What is more goes to temporary files.";
+    IO_TMP_DIRS: String = "io.tmp.dirs", "",
+        "Folders for temporary files, separated by `,`, `|` or what separates paths on this system; the system's own when not set.";
     MAX_PARALLELISM: u32 = "pipeline.max-parallelism", "",
         "Number of key groups of operators that do not set their own; from the parallelism when not set.";
     OPERATOR_CHAINING: bool = "pipeline.operator-chaining.enabled", "true",

@@ -13,11 +13,11 @@ use super::results::{ProcessEvicted, ProcessList};
 use super::{CoGroupFunction, WindowContents, WindowResults};
 use crate::co_process::no_such_input;
 use crate::fire::{Due, advance_event_time};
-use crate::keys::{Keys, Selector, Slots, keyed_state};
+use crate::keys::{Keys, Selector, Slots, keyed_rows, keyed_state};
 use flott_api::function::{Collector, Evictor, OutputTag, Trigger, WindowAssigner};
 use flott_api::key_selector::Owned;
 use flott_api::operator::Progress;
-use flott_api::{Operator, OperatorContext, OperatorFactory, Output};
+use flott_api::{KeyedRows, Operator, OperatorContext, OperatorFactory, Output};
 use flott_core::{Batch, Data, Key, KeyGroupRange, MaxParallelism, ProcessingTime, Result, Watermark};
 use flott_state::AnyKeyedState;
 use serde::{Deserialize, Serialize};
@@ -156,6 +156,10 @@ where
 
     fn keyed_state(&self, max: MaxParallelism, range: KeyGroupRange) -> Option<Box<dyn AnyKeyedState>> {
         keyed_state::<K>(max, range)
+    }
+
+    fn keyed_rows(&self, input: usize) -> Option<Box<dyn KeyedRows>> {
+        if input == 0 { keyed_rows(&self.selector1) } else { keyed_rows(&self.selector2) }
     }
 }
 

@@ -3,10 +3,10 @@
 use super::core::{Plan, WindowCore};
 use super::{WindowContents, WindowResults};
 use crate::fire::{Due, advance_event_time};
-use crate::keys::{Keys, Selector, Slots, keyed_state};
+use crate::keys::{Keys, Selector, Slots, keyed_rows, keyed_state};
 use flott_api::function::{Trigger, WindowAssigner};
 use flott_api::operator::Progress;
-use flott_api::{Operator, OperatorContext, OperatorFactory, Output};
+use flott_api::{KeyedRows, Operator, OperatorContext, OperatorFactory, Output};
 use flott_core::{Batch, Data, Error, Key, KeyGroupRange, MaxParallelism, ProcessingTime, Result, Watermark};
 use flott_state::AnyKeyedState;
 
@@ -45,6 +45,10 @@ where
 
     fn keyed_state(&self, max: MaxParallelism, range: KeyGroupRange) -> Option<Box<dyn AnyKeyedState>> {
         keyed_state::<K>(max, range)
+    }
+
+    fn keyed_rows(&self, _: usize) -> Option<Box<dyn KeyedRows>> {
+        keyed_rows(&self.selector)
     }
 }
 

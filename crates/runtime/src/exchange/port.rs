@@ -283,6 +283,14 @@ impl Port {
         self.sealed_count > 0
     }
 
+    /// The batches that wait for room.
+    pub fn waiting(&self) -> impl Iterator<Item = &Batch> {
+        self.sealed.iter().flatten().filter_map(|element| match element {
+            Element::Batch(batch) => Some(batch),
+            _ => None,
+        })
+    }
+
     /// Sends what is sealed, as far as there is room. Ready when everything has been sent.
     pub fn poll_flush(&mut self, task: &mut Context<'_>) -> Poll<()> {
         if self.sealed_count == 0 {

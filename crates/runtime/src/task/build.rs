@@ -1,11 +1,13 @@
 //! A task from its description: operators made, state restored, everything opened.
 
+use super::portion::Portion;
 use super::{Running, Task, TaskInput};
 use crate::chain::{Chain, Exit, Link, Node, Target};
 use crate::deploy::TaskSpec;
 use crate::metrics::{TaskMetrics, operator_metrics};
 use crate::sink::SinkTask;
 use crate::snapshot::{SPLITS, SnapshotWriter};
+use crate::sort::SortedInput;
 use crate::source_task::{SourceTask, SourceTiming};
 use flott_api::context::{OperatorContext, TaskInfo};
 use flott_api::control::SplitBytes;
@@ -34,6 +36,8 @@ pub(super) async fn build(mut spec: TaskSpec, running: &Running) -> Result<Task>
     let exchanges: Vec<usize> = spec.ports.keys().copied().collect();
     let first_port = places.iter().filter(|p| matches!(p, Some(Target::Exit(_)))).count();
     let mut source = None;
+    // What is sorted, if anything: the inputs of the head.
+    let mut keyed_rows = Vec::new();
     for node in &vertex.nodes {
         let restore = restore.remove(&node.id).unwrap_or_default();
         let info = info(&spec, vertex, node);
@@ -48,6 +52,9 @@ pub(super) async fn build(mut spec: TaskSpec, running: &Running) -> Result<Task>
             NodeKind::Operator(factory) => {
                 let mut cx = OperatorContext::new(info, spec.env.clone(), spec.mode, spec.config.clone(), metrics);
                 cx.keyed = factory.keyed_state(cx.info.max_parallelism, cx.info.key_groups());
+                if chain.nodes.is_empty() && spec.mode == RuntimeMode::Batch {
+                    keyed_rows = (0..vertex.inputs.len()).map(|input| factory.keyed_rows(input)).collect();
+                }
                 restore_operator(&spec, &mut cx, restore).await.in_context(|| format!("operator `{}`", node.name))?;
                 chain.nodes.push(Node { operator: factory.create()?, cx, links });
             }
@@ -69,6 +76,10 @@ pub(super) async fn build(mut spec: TaskSpec, running: &Running) -> Result<Task>
 
     let input = match (source, spec.input) {
         (Some(source), _) => TaskInput::Source(source),
+        (None, Some(input)) if keyed_rows.iter().any(Option::is_some) => {
+            let turn = spec.id.subtask.0 as usize;
+            TaskInput::Sorted(Box::new(SortedInput::new(input, keyed_rows, &spec.config, &spec.env, turn)?))
+        }
         (None, Some(input)) => TaskInput::Channels(input),
         (None, None) => return Err(Error::internal("a task has neither a source nor channels")),
     };
@@ -92,6 +103,7 @@ pub(super) async fn build(mut spec: TaskSpec, running: &Running) -> Result<Task>
         requested: None,
         taken: None,
         alignment_start: None,
+        portion: Portion::new(),
         open_since: None,
         alarm: None,
     })

@@ -49,6 +49,11 @@ pub trait AnyKeyedState: Send {
     /// # Errors
     /// `Corrupt` when a file is not what it should be.
     fn restore(&mut self, file: Bytes) -> Result<()>;
+    /// In batch mode, at the end of keys: timers that are registered from now on are ignored, as in Flink. They would
+    /// be due at once, and one that registers itself again would be so for ever.
+    fn quiesce_timers(&mut self);
+    /// In batch mode: drops everything that is kept of all keys, their timers included. Later snapshots start anew.
+    fn clear(&mut self);
     /// Number of entries of all states and timers.
     fn entry_count(&self) -> usize;
     /// Estimated bytes of memory of all tables, not counting what entries point to.
@@ -80,6 +85,14 @@ impl<K: Key> AnyKeyedState for KeyedState<K> {
 
     fn restore(&mut self, file: Bytes) -> Result<()> {
         self.add_restored(file)
+    }
+
+    fn quiesce_timers(&mut self) {
+        KeyedState::quiesce_timers(self);
+    }
+
+    fn clear(&mut self) {
+        self.clear_all();
     }
 
     fn entry_count(&self) -> usize {

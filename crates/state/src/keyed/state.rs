@@ -56,6 +56,8 @@ pub struct KeyedState<K> {
     tables: Vec<Named>,
     timers: Vec<Box<dyn AnyTimers>>,
     current: Option<(K, KeySlot)>,
+    /// Timers are not registered any more.
+    quiesced: bool,
     /// The time that TTL goes by: read from the clock once per batch.
     now: ProcessingTime,
     /// State of the checkpoint that no one has registered yet.
@@ -72,6 +74,7 @@ impl<K: Key> KeyedState<K> {
             tables: Vec::new(),
             timers: Vec::new(),
             current: None,
+            quiesced: false,
             now: ProcessingTime(0),
             restored: Restored::default(),
             chain: Chain::default(),
@@ -170,10 +173,27 @@ impl<K: Key> KeyedState<K> {
     /// `Invalid` when no key is set.
     #[inline]
     pub fn register_timer<N: Key>(&mut self, id: TimersId<N>, namespace: &N, time: i64) -> Result<bool> {
-        let KeyedState { timers, tables, current, .. } = self;
+        let KeyedState { timers, tables, current, quiesced, .. } = self;
         let Some((key, slot)) = current else { return Err(no_key()) };
+        if *quiesced {
+            return Ok(false);
+        }
         let (timers, table) = timers_and_table(timers, tables, id).ok_or_else(foreign_handle)?;
         Ok(timers.register(table, *slot, key, namespace, time))
+    }
+
+    /// In batch mode, at the end of keys: timers that are registered from now on are ignored.
+    pub(super) fn quiesce_timers(&mut self) {
+        self.quiesced = true;
+    }
+
+    /// Drops everything that is kept of all keys and takes timers again.
+    pub(super) fn clear_all(&mut self) {
+        self.tables.iter_mut().for_each(|t| t.table.clear());
+        self.timers.iter_mut().for_each(|t| t.clear());
+        self.current = None;
+        self.quiesced = false;
+        self.chain.restart();
     }
 
     /// Removes a timer of the current key; nothing happens if there is none.

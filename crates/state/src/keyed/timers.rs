@@ -127,6 +127,8 @@ pub(super) trait AnyTimers: Any + Send {
     fn kind(&self) -> TimerKind;
     /// The earliest time in the index; it may be that of a deleted timer.
     fn first(&self) -> Option<i64>;
+    /// Empties the index.
+    fn clear(&mut self);
 }
 
 impl<K: Key, N: Key> AnyTimers for Timers<K, N> {
@@ -136,5 +138,11 @@ impl<K: Key, N: Key> AnyTimers for Timers<K, N> {
 
     fn first(&self) -> Option<i64> {
         self.index.keys().next().copied()
+    }
+
+    fn clear(&mut self) {
+        self.index.clear();
+        self.indexed = 0;
+        self.leftovers = 0;
     }
 }

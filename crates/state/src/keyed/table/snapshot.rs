@@ -8,6 +8,9 @@ use std::any::Any;
 /// So many changed entries are fetched ahead of the one that is being written.
 const LOOK_AHEAD: usize = 16;
 
+/// A group with room for more entries gives its memory back when it is cleared: clearing costs time for all of it.
+const CLEARED_ENTRIES_MAX: usize = 1024;
+
 /// What a snapshot takes of a table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::keyed) enum Take {
@@ -37,6 +40,8 @@ pub(in crate::keyed) trait AnyTable: Any + Send {
     fn snapshot_bytes(&self, take: Take) -> usize;
     /// Begins to fetch the entries of keys, if namespaces are nothing and the table is too large for the cache.
     fn prefetch_all(&self, slots: &[KeySlot]);
+    /// Drops all entries, and memory that was needed for many.
+    fn clear(&mut self);
     /// Number of entries.
     fn entry_count(&self) -> usize;
     /// Estimated bytes of memory of the table itself, not counting what entries point to.
@@ -123,6 +128,18 @@ impl<K: Key, N: Key, V: Data> AnyTable for StateTable<K, N, V> {
         let Some(namespace) = nothing.downcast_ref::<N>() else { return };
         if self.is_worth_prefetching() {
             slots.iter().for_each(|slot| self.prefetch(*slot, namespace));
+        }
+    }
+
+    fn clear(&mut self) {
+        for group in self.groups.iter_mut().filter(|g| g.entries.capacity() > 0) {
+            if group.entries.capacity() > CLEARED_ENTRIES_MAX {
+                *group = Group::default();
+            } else {
+                group.entries.clear();
+                group.changes = Changes::Listed(Vec::new());
+                group.removed.clear();
+            }
         }
     }
 

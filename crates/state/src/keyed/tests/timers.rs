@@ -98,3 +98,28 @@ fn timers_are_restored_with_the_state() {
     let popped = pop_all(&mut state, id, i64::MAX);
     assert_eq!(popped, (0..100).rev().map(|k| (i64::from(100 - k), k, k)).collect::<Vec<_>>());
 }
+
+#[test]
+fn quiesced_state_takes_no_timers_until_it_is_cleared_and_then_has_nothing() {
+    let mut state = single::<u32>();
+    let id = state.register_timers::<u32>(TimerKind::EventTime, "user").unwrap();
+    let table = state.register::<(), u32>("value").unwrap();
+    let any: &mut dyn AnyKeyedState = &mut state;
+    any.quiesce_timers();
+    let state = any.of::<u32>().unwrap();
+    state.set_key(&1);
+    assert!(!state.register_timer(id, &0, 1).unwrap());
+    assert_eq!(state.pop_timer(id, i64::MAX), None);
+    for key in 0..5000 {
+        let slot = state.slot(&key);
+        state.table(table).insert(slot, &key, &(), key);
+    }
+    let any: &mut dyn AnyKeyedState = state;
+    any.clear();
+    assert_eq!((any.entry_count(), any.next_processing_timer()), (0, None));
+    let state = any.of::<u32>().unwrap();
+    assert!(state.key().is_err());
+    state.set_key(&1);
+    assert!(state.register_timer(id, &0, 1).unwrap());
+    assert_eq!(pop_all(state, id, 1), [(1, 1, 0)]);
+}
