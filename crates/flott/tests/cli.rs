@@ -124,6 +124,19 @@ fn a_job_is_run_with_everything_that_was_given() {
 }
 
 #[test]
+fn a_job_takes_the_place_of_the_process_that_runs_it() {
+    let folder = TempDir::new().unwrap();
+    let script = folder.path().join("job");
+    fs::write(&script, "#!/bin/sh\necho $$\n").unwrap();
+    fs::set_permissions(&script, PermissionsExt::from_mode(0o755)).unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_flott"));
+    let child = command.arg("run").arg(&script).stdout(Stdio::piped()).spawn().unwrap();
+    let process = child.id();
+    let said = child.wait_with_output().unwrap().stdout;
+    assert_eq!(String::from_utf8(said).unwrap(), format!("{process}\n"), "a signal would not reach the job");
+}
+
+#[test]
 fn errors_of_a_job_are_its_own() {
     let job = example("word_count");
     assert_fails(&flott(&["run", "-p", "many", &job]), 1, &["parallelism.default", "`many`", "write a number"]);

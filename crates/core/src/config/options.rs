@@ -88,7 +88,7 @@ options! {
     LOG_LEVEL: String = "env.log.level", "INFO",
         "ERROR, WARN, INFO, DEBUG or TRACE.";
     EXCHANGE_BATCH_ROWS: usize = "flott.exchange.batch-rows", "4096",
-        "Most rows of one batch between two tasks. Batches are sent earlier when the input runs dry.";
+        "A batch between two tasks is sent when it has so many rows (what came last may make it larger), or earlier when the input runs dry.";
     EXCHANGE_CHANNEL_BATCHES: usize = "flott.exchange.channel-batches", "4",
         "Most batches that wait in one channel between two subtasks; then the sender waits.";
 }
