@@ -49,6 +49,13 @@ impl Exit {
         }
     }
 
+    fn rows_emitted(&self) -> u64 {
+        match self {
+            Exit::Port(port) => port.rows_emitted(),
+            Exit::Sink(sink) => sink.rows_emitted(),
+        }
+    }
+
     fn broadcast(&mut self, element: &Element) -> Result<()> {
         match self {
             Exit::Port(port) => port.broadcast(element),
@@ -169,6 +176,11 @@ impl Chain {
     /// Puts `element` behind everything emitted, on every channel out of the task.
     pub(crate) fn broadcast(&mut self, element: &Element) -> Result<()> {
         self.exits.iter_mut().try_for_each(|e| e.broadcast(element))
+    }
+
+    /// How many rows have come to a way out so far, on the average of all of them.
+    pub(crate) fn rows_emitted(&self) -> u64 {
+        self.exits.iter().map(Exit::rows_emitted).sum::<u64>() / self.exits.len().max(1) as u64
     }
 
     /// Makes batches of all rows on their way out.

@@ -16,6 +16,12 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+/// Where a chain makes many rows of one, about so many come out of it at a time: they are used up while they are in
+/// the processor's cache.
+const ROWS_AT_A_TIME: usize = 512;
+/// From so many rows made of one on.
+const MANY: usize = 2;
+
 /// One source of one subtask.
 pub(crate) struct SourceTask {
     pub(crate) operator: OperatorId,
@@ -26,6 +32,8 @@ pub(crate) struct SourceTask {
     env: Env,
     mode: RuntimeMode,
     rows_max: usize,
+    /// Rows to ask for now.
+    pace: usize,
     /// Time between periodic watermarks; zero: after every batch.
     interval: Duration,
     next_watermark: ProcessingTime,
@@ -67,6 +75,7 @@ impl SourceTask {
             splits: SplitWatermarks::new(now),
             mode,
             rows_max,
+            pace: rows_max,
             interval: timing.interval,
             next_watermark: now.plus(timing.interval),
             idleness: timing.idleness,
@@ -95,6 +104,16 @@ impl SourceTask {
 
     pub(crate) fn snapshot(&mut self) -> Result<Vec<SplitBytes>> {
         if self.ended { Ok(Vec::new()) } else { self.reader.snapshot() }
+    }
+
+    /// The chain has made so many rows of those that it was given.
+    pub(crate) fn set_pace(&mut self, rows: usize, made: u64) {
+        let made = usize::try_from(made).unwrap_or(usize::MAX);
+        self.pace = if made > rows.saturating_mul(MANY) {
+            (ROWS_AT_A_TIME.saturating_mul(rows) / made).clamp(1, self.rows_max.max(1))
+        } else {
+            self.rows_max
+        };
     }
 
     pub(crate) fn on_checkpoint_complete(&mut self, checkpoint: flott_core::CheckpointId) -> Result<()> {
@@ -160,7 +179,7 @@ impl SourceTask {
             if self.ended || self.held {
                 return Poll::Pending;
             }
-            let emitted = match self.reader.poll_next(task, self.rows_max) {
+            let emitted = match self.reader.poll_next(task, self.pace) {
                 Poll::Ready(Ok(emitted)) => emitted,
                 Poll::Ready(Err(e)) => return Poll::Ready(Err(e.in_context(format!("operator `{}`", self.name)))),
                 Poll::Pending => {

@@ -339,7 +339,12 @@ impl Task {
         match event {
             InputEvent::Batch(input, batch) => {
                 self.metrics.bytes_in.add(batch.byte_count() as u64);
-                self.chain.process(input, batch)
+                let (rows, before) = (batch.len(), self.chain.rows_emitted());
+                self.chain.process(input, batch)?;
+                if let TaskInput::Source(source) = &mut self.input {
+                    source.set_pace(rows, self.chain.rows_emitted() - before);
+                }
+                Ok(())
             }
             InputEvent::Watermark(watermark) => self.advance(watermark).await,
             InputEvent::Idle if self.mode == RuntimeMode::Batch => Ok(()),
