@@ -15,13 +15,16 @@ impl<K: Key, N: Key, V: Data> StateTable<K, N, V> {
     /// Calls `each` with the value of each of these keys, in order. Values that are not there are made by `make`.
     pub fn update_all(&mut self, keys: &[K], namespace: &N, make: impl Fn() -> V, mut each: impl FnMut(&mut V)) {
         let is_large = !self.is_parted && self.is_worth_prefetching();
-        let mut chunks = keys.chunks(AT_ONCE);
-        let (mut chunk, mut slots) = (chunks.next().unwrap_or_default(), [KeySlot::NONE; AT_ONCE]);
-        self.approach(chunk, namespace, is_large, &mut slots);
-        while !chunk.is_empty() {
-            let (next, mut next_slots) = (chunks.next().unwrap_or_default(), [KeySlot::NONE; AT_ONCE]);
-            self.approach(next, namespace, is_large, &mut next_slots);
-            let mut buckets = [NOWHERE; AT_ONCE];
+        // The slots of the keys at hand, and of the next ones.
+        let mut slots = [[KeySlot::NONE; AT_ONCE]; 2];
+        let mut buckets = [NOWHERE; AT_ONCE];
+        let mut chunks = keys.chunks(AT_ONCE).peekable();
+        self.approach(chunks.peek().copied().unwrap_or_default(), namespace, is_large, &mut slots[0]);
+        let mut at_hand = 0;
+        while let Some(chunk) = chunks.next() {
+            let next = chunks.peek().copied().unwrap_or_default();
+            self.approach(next, namespace, is_large, &mut slots[1 - at_hand]);
+            let slots = &slots[at_hand];
             if is_large {
                 for (slot, bucket) in slots[..chunk.len()].iter().zip(&mut buckets) {
                     let main = &mut self.groups[slot.group].main;
@@ -35,7 +38,7 @@ impl<K: Key, N: Key, V: Data> StateTable<K, N, V> {
                     None => each(self.get_or_insert_with(*slot, key, namespace, &make).0),
                 }
             }
-            (chunk, slots) = (next, next_slots);
+            at_hand = 1 - at_hand;
         }
     }
 
