@@ -12,6 +12,8 @@
 //! }
 //! ```
 
+#[cfg(feature = "mimalloc")]
+mod allocator;
 pub mod cli;
 mod local;
 mod logging;
