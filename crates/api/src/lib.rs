@@ -14,7 +14,6 @@ pub mod operator;
 pub mod partitioner;
 pub mod sink;
 pub mod source;
-pub mod spare;
 pub mod status;
 pub mod watermark;
 

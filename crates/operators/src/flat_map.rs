@@ -3,7 +3,7 @@
 use crate::keys::in_turn;
 use flott_api::function::Collector;
 use flott_api::function::position::Position;
-use flott_api::{Operator, OperatorContext, OperatorFactory, Output, spare};
+use flott_api::{Operator, OperatorContext, OperatorFactory, Output};
 use flott_core::{Batch, Data, Result};
 use std::marker::PhantomData;
 
@@ -41,17 +41,16 @@ struct FlatMapOperator<T, U, F> {
 
 impl<T: Data, U: Data, F: FnMut(T, &mut Collector<U>) + Send> Operator for FlatMapOperator<T, U, F> {
     fn process(&mut self, _: usize, batch: Batch, _: &mut OperatorContext, out: &mut dyn Output) -> Result<()> {
-        let (mut rows, times) = batch.into_rows::<T>()?;
+        let (rows, times) = batch.into_rows::<T>()?;
         let mut at = self.position.batch(rows.len());
         let mut times = in_turn(times);
-        for row in rows.drain(..) {
+        for row in rows {
             at.next();
             self.collector.set_time(times.next());
             (self.f)(row, &mut self.collector);
             self.collector.flush_if_full(out)?;
         }
         drop(at);
-        spare::give(rows);
         self.collector.flush(out)
     }
 }

@@ -3,7 +3,7 @@
 use crate::keys::{Keys, Selector, Slots, keyed_state};
 use flott_api::context::keyed_of;
 use flott_api::function::position::Position;
-use flott_api::{Operator, OperatorContext, OperatorFactory, Output, spare};
+use flott_api::{Operator, OperatorContext, OperatorFactory, Output};
 use flott_core::{Batch, Data, Error, Key, KeyGroupRange, MaxParallelism, Result};
 use flott_state::AnyKeyedState;
 use flott_state::keyed::TableId;
@@ -76,15 +76,14 @@ where
     }
 
     fn process(&mut self, _: usize, batch: Batch, cx: &mut OperatorContext, out: &mut dyn Output) -> Result<()> {
-        let (mut rows, times) = batch.into_rows::<T>()?;
+        let (rows, times) = batch.into_rows::<T>()?;
         let state = self.state.ok_or_else(|| Error::internal("an operator is used before it was opened"))?;
         let mut at = self.position.batch(rows.len());
         let keys = self.keys.of(&rows, Slots::new(cx));
         let keyed = keyed_of::<K>(&mut cx.keyed)?;
         let f = &mut self.f;
         let mut n = 0;
-        let mut results = spare::take(rows.len());
-        results.extend(rows.drain(..).zip(keys.iter()).map(|(row, (key, slot))| {
+        let results = rows.into_iter().zip(keys.iter()).map(|(row, (key, slot))| {
             at.next();
             keys.fetch_ahead(n, |slots| keyed.prefetch(slots));
             n += 1;
@@ -95,8 +94,8 @@ where
                 table.remove(slot, key, &());
             }
             result
-        }));
-        spare::give(rows);
+        });
+        let results: Vec<U> = results.collect();
         out.emit(Batch::timed(results, times))
     }
 }

@@ -12,7 +12,6 @@
 
 use super::bad_record::merge;
 use super::{BadRecord, Decoded, Decoder, DecodingFormat};
-use crate::spare;
 use flott_core::{Data, Error, Result};
 use serde::{Deserialize, Serialize};
 
@@ -185,7 +184,8 @@ impl<T: Data> RangeDecoder<T> {
                 return Ok(self.ask_for_bytes());
             }
             let start = self.offset;
-            let mut out = Decoded { rows: spare::take(records_max.min(ROWS_EXPECTED_MAX)), ..Decoded::default() };
+            let mut out =
+                Decoded { rows: Vec::with_capacity(records_max.min(ROWS_EXPECTED_MAX)), ..Decoded::default() };
             let taken = self.decode(available, is_last, records_max, &mut out)?;
             if taken == 0 {
                 self.check_record_len(available, is_last)?;

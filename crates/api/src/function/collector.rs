@@ -1,6 +1,6 @@
 //! Where a function puts its results: rows of one type, each with the time of the record it came from.
 
-use crate::{Output, spare};
+use crate::Output;
 use flott_core::{Batch, Data, EventTime, Result};
 
 /// Takes the results of a function. A result has the event time of the record (or timer, or window) being processed,
@@ -85,7 +85,7 @@ impl<T: Data> Collector<T> {
 
     #[cold]
     fn make_room(&mut self) {
-        self.rows = spare::take(self.expected);
+        self.rows.reserve(self.expected);
         if self.timed {
             self.times.reserve(self.expected);
         }
