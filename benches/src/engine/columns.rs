@@ -87,10 +87,10 @@ fn build_columns(env: &StreamExecutionEnvironment, rows: u64) {
     let generate = move |batch: u64| {
         let numbers = || batch * BATCH_ROWS..(batch + 1) * BATCH_ROWS;
         let columns: Vec<Arc<dyn Array>> = vec![
-            Arc::new(UInt64Array::from_iter_values(numbers().map(|n| key(n, KEYS)))),
-            Arc::new(UInt64Array::from_iter_values(numbers().map(|n| n % 4))),
-            Arc::new(Int64Array::from_iter_values(numbers().map(|n| n as i64 % 1000))),
-            Arc::new(Int64Array::from_iter_values(numbers().map(|n| n as i64))),
+            Arc::new(UInt64Array::from(numbers().map(|n| key(n, KEYS)).collect::<Vec<_>>())),
+            Arc::new(UInt64Array::from(numbers().map(|n| n % 4).collect::<Vec<_>>())),
+            Arc::new(Int64Array::from(numbers().map(|n| n as i64 % 1000).collect::<Vec<_>>())),
+            Arc::new(Int64Array::from(numbers().map(|n| n as i64).collect::<Vec<_>>())),
         ];
         // The columns are those of the schema.
         RecordBatch::try_new(of_schema.clone(), columns).unwrap_or_else(|_| empty.clone())

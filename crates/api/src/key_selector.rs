@@ -31,7 +31,8 @@ impl<T, K: Key, F: Fn(&T) -> K + Send + Sync> KeySelector<T, K> for Owned<F, K> 
 
     fn route(&self, rows: &[T], max: MaxParallelism, parallelism: u32, channels: &mut Vec<u32>) {
         channels.clear();
-        channels.extend(rows.iter().map(|row| max.owner(max.key_group(KeyHash::of(&(self.0)(row))), parallelism)));
+        let owners = max.owners(parallelism);
+        channels.extend(rows.iter().map(move |row| owners.of(KeyHash::of(&(self.0)(row)))));
     }
 }
 
@@ -57,6 +58,7 @@ impl<T, K: Key, F: Fn(&T) -> &K + Send + Sync> KeySelector<T, K> for Borrowed<F,
 
     fn route(&self, rows: &[T], max: MaxParallelism, parallelism: u32, channels: &mut Vec<u32>) {
         channels.clear();
-        channels.extend(rows.iter().map(|row| max.owner(max.key_group(KeyHash::of((self.0)(row))), parallelism)));
+        let owners = max.owners(parallelism);
+        channels.extend(rows.iter().map(move |row| owners.of(KeyHash::of((self.0)(row)))));
     }
 }

@@ -63,6 +63,13 @@ impl MaxParallelism {
         u32::from(group.0) * parallelism / self.0
     }
 
+    /// The subtasks that own the keys of many records at `parallelism`.
+    #[inline]
+    pub fn owners(self, parallelism: u32) -> Owners {
+        let reciprocal = (1 << RECIPROCAL_BITS) / u64::from(self.0) + 1;
+        Owners { max: self, factor: u64::from(parallelism) * reciprocal }
+    }
+
     /// The groups that `subtask` of `parallelism` owns.
     pub fn range(self, subtask: u32, parallelism: u32) -> KeyGroupRange {
         let start = (subtask * self.0).div_ceil(parallelism);
@@ -73,6 +80,31 @@ impl MaxParallelism {
     /// All groups.
     pub fn all(self) -> KeyGroupRange {
         KeyGroupRange { start: 0, end: self.0 as u16 }
+    }
+}
+
+/// With so many bits the reciprocal of a max parallelism is exact enough: of a product of group and parallelism, which
+/// is below 2^30, its error does not reach the next number.
+const RECIPROCAL_BITS: u32 = 45;
+
+/// Says which subtask owns a key, as [`MaxParallelism::owner`] does, without a division for each record.
+#[derive(Clone, Copy, Debug)]
+pub struct Owners {
+    max: MaxParallelism,
+    /// The parallelism divided by the max parallelism.
+    factor: u64,
+}
+
+impl Owners {
+    /// The owner of a key with this hash.
+    #[inline]
+    pub fn of(self, hash: KeyHash) -> u32 {
+        self.of_group(self.max.key_group(hash))
+    }
+
+    #[inline]
+    fn of_group(self, group: KeyGroup) -> u32 {
+        ((u64::from(group.0) * self.factor) >> RECIPROCAL_BITS) as u32
     }
 }
 
@@ -151,6 +183,13 @@ mod tests {
             for subtask in 0..parallelism {
                 prop_assert_eq!(max.range(subtask, parallelism).contains(group), subtask == owner);
             }
+        }
+
+        #[test]
+        fn owners_are_what_division_says(max in 1u32..=32768, group: u16, parallelism in 1u32..=32768) {
+            let (group, parallelism) = (u32::from(group) % max, parallelism.min(max));
+            let (max, group) = (MaxParallelism::new(max).unwrap(), KeyGroup(group as u16));
+            prop_assert_eq!(max.owners(parallelism).of_group(group), max.owner(group, parallelism));
         }
 
         #[test]

@@ -23,7 +23,7 @@ pub use data::{Data, Key};
 pub use element::{Barrier, BarrierKind, Element};
 pub use error::{Error, ErrorKind, Result};
 pub use id::{AttemptId, CheckpointId, JobId, OperatorId, SubtaskIndex, VertexId};
-pub use key_group::{KeyGroup, KeyGroupRange, MaxParallelism};
+pub use key_group::{KeyGroup, KeyGroupRange, MaxParallelism, Owners};
 pub use key_hash::KeyHash;
 pub use row_kind::RowKind;
 pub use time::{EventTime, ProcessingTime, Watermark};

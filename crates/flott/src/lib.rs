@@ -12,6 +12,8 @@
 //! }
 //! ```
 
+#[cfg(feature = "mimalloc")]
+mod allocator;
 #[cfg(doctest)]
 mod book;
 pub mod cli;

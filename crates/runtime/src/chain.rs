@@ -49,12 +49,11 @@ impl Exit {
         }
     }
 
-    fn waiting(&self) -> impl Iterator<Item = &Batch> {
-        let (port, sink) = match self {
-            Exit::Port(port) => (Some(port.waiting()), None),
-            Exit::Sink(sink) => (None, Some(sink.waiting())),
-        };
-        port.into_iter().flatten().chain(sink.into_iter().flatten())
+    fn rows_emitted(&self) -> u64 {
+        match self {
+            Exit::Port(port) => port.rows_emitted(),
+            Exit::Sink(sink) => sink.rows_emitted(),
+        }
     }
 
     fn broadcast(&mut self, element: &Element) -> Result<()> {
@@ -189,6 +188,11 @@ impl Chain {
         self.exits.iter_mut().try_for_each(|e| e.broadcast(element))
     }
 
+    /// How many rows have come to a way out so far, on the average of all of them.
+    pub(crate) fn rows_emitted(&self) -> u64 {
+        self.exits.iter().map(Exit::rows_emitted).sum::<u64>() / self.exits.len().max(1) as u64
+    }
+
     /// Makes batches of all rows on their way out.
     pub(crate) fn seal(&mut self) -> Result<()> {
         self.exits.iter_mut().try_for_each(|e| match e {
@@ -208,11 +212,6 @@ impl Chain {
             Exit::Port(port) => port.has_sealed(),
             Exit::Sink(sink) => sink.has_pending(),
         })
-    }
-
-    /// How many rows of full batches wait to be sent or written.
-    pub(crate) fn waiting_rows(&self) -> usize {
-        self.exits.iter().flat_map(Exit::waiting).map(Batch::len).sum()
     }
 
     /// Sends what is sealed and lets sinks write; ready when all is gone.

@@ -24,6 +24,7 @@ pub(crate) struct SinkTask {
     writer: Box<dyn AnyWriter>,
     committer: Option<Box<dyn AnyCommitter>>,
     pending: VecDeque<Batch>,
+    rows_emitted: u64,
     /// What was prepared and is not committed yet, by the checkpoint that it belongs to.
     uncommitted: BTreeMap<CheckpointId, Vec<Vec<u8>>>,
 }
@@ -41,6 +42,7 @@ impl SinkTask {
             writer,
             committer,
             pending: VecDeque::new(),
+            rows_emitted: 0,
             uncommitted: BTreeMap::new(),
         };
         for item in state.take_items(COMMITTABLES) {
@@ -57,15 +59,17 @@ impl SinkTask {
     }
 
     pub(crate) fn emit(&mut self, batch: Batch) {
+        self.rows_emitted += batch.len() as u64;
         self.pending.push_back(batch);
+    }
+
+    /// Rows that the sink has been given so far.
+    pub(crate) fn rows_emitted(&self) -> u64 {
+        self.rows_emitted
     }
 
     pub(crate) fn has_pending(&self) -> bool {
         !self.pending.is_empty()
-    }
-
-    pub(crate) fn waiting(&self) -> impl Iterator<Item = &Batch> {
-        self.pending.iter()
     }
 
     pub(crate) fn next_wakeup(&self) -> Option<ProcessingTime> {

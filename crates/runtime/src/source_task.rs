@@ -26,6 +26,8 @@ pub(crate) struct SourceTask {
     env: Env,
     mode: RuntimeMode,
     rows_max: usize,
+    /// Rows to ask for now.
+    pace: usize,
     /// Time between periodic watermarks; zero: after every batch.
     interval: Duration,
     next_watermark: ProcessingTime,
@@ -67,6 +69,7 @@ impl SourceTask {
             splits: SplitWatermarks::new(now),
             mode,
             rows_max,
+            pace: rows_max,
             interval: timing.interval,
             next_watermark: now.plus(timing.interval),
             idleness: timing.idleness,
@@ -95,6 +98,11 @@ impl SourceTask {
 
     pub(crate) fn snapshot(&mut self) -> Result<Vec<SplitBytes>> {
         if self.ended { Ok(Vec::new()) } else { self.reader.snapshot() }
+    }
+
+    /// So many rows at a time are enough.
+    pub(crate) fn set_pace(&mut self, rows: usize) {
+        self.pace = rows.min(self.rows_max);
     }
 
     pub(crate) fn on_checkpoint_complete(&mut self, checkpoint: flott_core::CheckpointId) -> Result<()> {
@@ -160,7 +168,7 @@ impl SourceTask {
             if self.ended || self.held {
                 return Poll::Pending;
             }
-            let emitted = match self.reader.poll_next(task, self.rows_max) {
+            let emitted = match self.reader.poll_next(task, self.pace) {
                 Poll::Ready(Ok(emitted)) => emitted,
                 Poll::Ready(Err(e)) => return Poll::Ready(Err(e.in_context(format!("operator `{}`", self.name)))),
                 Poll::Pending => {

@@ -380,9 +380,13 @@ impl Task {
     /// Works on a batch, in portions, and sends what came of each but the last.
     async fn process(&mut self, input: usize, mut batch: Batch) -> Result<()> {
         loop {
-            let (rest, rows) = (self.portion.cut(&mut batch), batch.len());
+            let (rest, before) = (self.portion.cut(&mut batch), self.chain.rows_emitted());
+            let rows = batch.len();
             self.chain.process(input, batch)?;
-            self.portion.learn(rows, self.chain.waiting_rows());
+            self.portion.learn(rows, self.chain.rows_emitted() - before);
+            if let TaskInput::Source(source) = &mut self.input {
+                source.set_pace(self.portion.to_read());
+            }
             let Some(next) = rest else { return Ok(()) };
             self.flush().await?;
             batch = next;

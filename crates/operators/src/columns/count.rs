@@ -1,7 +1,7 @@
 //! The running count per key of Arrow columns. The state is that of typed rows: one entry per key.
 
 use super::kernel_failed;
-use crate::keys::{AHEAD, Slots, keyed_state};
+use crate::keys::keyed_state;
 use arrow_array::cast::AsArray;
 use arrow_array::types::{ArrowPrimitiveType, Int64Type, UInt64Type};
 use arrow_array::{Array, PrimitiveArray, RecordBatch, UInt64Array};
@@ -9,8 +9,8 @@ use arrow_schema::{DataType, Field, Schema, SchemaRef};
 use flott_api::context::keyed_of;
 use flott_api::{Operator, OperatorContext, OperatorFactory, Output};
 use flott_core::{Batch, Columns, Error, Key, KeyGroupRange, MaxParallelism, Result};
+use flott_state::AnyKeyedState;
 use flott_state::keyed::TableId;
-use flott_state::{AnyKeyedState, KeySlot};
 use std::marker::PhantomData;
 use std::sync::Arc;
 
@@ -43,13 +43,7 @@ impl<P: CountKey> ColumnsCount<P> {
 
 impl<P: CountKey> OperatorFactory for ColumnsCount<P> {
     fn create(&self) -> Result<Box<dyn Operator>> {
-        Ok(Box::new(ColumnsCountOperator::<P> {
-            column: self.column,
-            state: None,
-            slots: Vec::new(),
-            schema: None,
-            key: self.key,
-        }))
+        Ok(Box::new(ColumnsCountOperator::<P> { column: self.column, state: None, schema: None, key: self.key }))
     }
 
     fn keyed_state(&self, max: MaxParallelism, range: KeyGroupRange) -> Option<Box<dyn AnyKeyedState>> {
@@ -60,7 +54,6 @@ impl<P: CountKey> OperatorFactory for ColumnsCount<P> {
 struct ColumnsCountOperator<P: CountKey> {
     column: usize,
     state: Option<TableId<(), u64>>,
-    slots: Vec<KeySlot>,
     /// That of the results, for the input's.
     schema: Option<(SchemaRef, SchemaRef)>,
     key: PhantomData<fn() -> P>,
@@ -116,20 +109,17 @@ impl<P: CountKey> Operator for ColumnsCountOperator<P> {
         let (columns, times) = batch.into_columns()?;
         let keys = self.keys(&columns)?.clone();
         let state = self.state.ok_or_else(|| Error::internal("a count is used before it was opened"))?;
-        let slots = Slots::new(cx);
-        self.slots.clear();
-        self.slots.extend(keys.values().iter().map(|key| slots.of(key)));
-        let keyed = keyed_of::<P::Native>(&mut cx.keyed)?;
+        let table = keyed_of::<P::Native>(&mut cx.keyed)?.table(state);
         let mut counts: Vec<u64> = Vec::with_capacity(keys.len());
-        for (keys, slots) in keys.values().chunks(AHEAD).zip(self.slots.chunks(AHEAD)) {
-            keyed.prefetch(slots);
-            let table = keyed.table(state);
-            counts.extend(keys.iter().zip(slots).map(|(key, slot)| {
-                let (count, _) = table.get_or_insert_with(*slot, key, &(), || 0);
+        table.update_all(
+            keys.values(),
+            &(),
+            || 0,
+            |count| {
                 *count += 1;
-                *count
-            }));
-        }
+                counts.push(*count);
+            },
+        );
         let schema = self.result_schema(columns.batch.schema());
         let counted = RecordBatch::try_new(schema, vec![Arc::new(keys), Arc::new(UInt64Array::from(counts))]);
         let counted = counted.map_err(|e| kernel_failed("a running count", e))?;

@@ -37,16 +37,17 @@ impl Router for ColumnsRouter {
         let Payload::Columns(columns) = batch.payload() else {
             return Err(Error::internal("a router of Arrow columns is given typed rows"));
         };
-        let owner = |hash| max.owner(max.key_group(hash), parallelism);
+        let owners = max.owners(parallelism);
+        let owner = move |hash| owners.of(hash);
         channels.clear();
         let keys = self.key_columns(&columns.batch)?;
         match keys.as_slice() {
             // The two types that keys mostly have, without a branch per row.
             [KeyColumn::Int64(column)] if column.null_count() == 0 => {
-                channels.extend(column.values().iter().map(|key| owner(KeyHash::of(key))));
+                channels.extend(column.values().iter().map(move |key| owner(KeyHash::of(key))));
             }
             [KeyColumn::UInt64(column)] if column.null_count() == 0 => {
-                channels.extend(column.values().iter().map(|key| owner(KeyHash::of(key))));
+                channels.extend(column.values().iter().map(move |key| owner(KeyHash::of(key))));
             }
             [column] => channels.extend((0..columns.len()).map(|row| owner(KeyHash::of(&Cell { column, row })))),
             keys => channels.extend((0..columns.len()).map(|row| owner(KeyHash::of(&RowKey { columns: keys, row })))),

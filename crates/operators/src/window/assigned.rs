@@ -7,11 +7,11 @@ use flott_state::{KeySlot, StateTable};
 use std::ops::Range;
 
 /// A table of fewer bytes is in the cache anyway.
-const CACHED_BYTES: usize = 256 << 10;
+const CACHED_BYTES: usize = 1 << 20;
 
 /// Whether fetching panes ahead is worth while.
 pub(super) fn is_large<K: Key, W: Window, P: Data>(panes: &StateTable<K, W, P>) -> bool {
-    panes.len() * (size_of::<K>() + size_of::<W>() + size_of::<P>()) > CACHED_BYTES
+    panes.working_bytes() > CACHED_BYTES
 }
 
 /// The windows of a few neighbouring records of a batch.

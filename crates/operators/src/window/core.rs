@@ -175,9 +175,14 @@ where
 
     pub fn open(&mut self, cx: &mut OperatorContext) -> Result<()> {
         let keyed = cx.keyed::<K>()?;
+        let is_merging = self.plan.assigner.is_merging();
         let ids = Ids {
-            panes: keyed.register("window contents")?,
-            in_flight: if self.plan.assigner.is_merging() { Some(keyed.register("windows in flight")?) } else { None },
+            // Windows that merge belong to one key each, others to many.
+            panes: match is_merging {
+                true => keyed.register("window contents")?,
+                false => keyed.register_parted("window contents")?,
+            },
+            in_flight: if is_merging { Some(keyed.register("windows in flight")?) } else { None },
             event: keyed.register_timers(TimerKind::EventTime, "window")?,
             processing: keyed.register_timers(TimerKind::ProcessingTime, "window")?,
         };

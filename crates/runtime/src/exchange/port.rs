@@ -5,6 +5,7 @@
 //! order until their channel has room ([`Port::poll_flush`]).
 
 use super::channel::Sender;
+use super::columns::{OpenColumns, Parting};
 use flott_api::Partitioning;
 use flott_api::metrics::Counter;
 use flott_core::{AnyRows, Batch, Columns, Element, Error, EventTime, MaxParallelism, Payload, Result};
@@ -22,18 +23,21 @@ pub struct Port {
     sealed: Vec<VecDeque<Element>>,
     sealed_count: usize,
     open_count: usize,
+    rows_emitted: u64,
     batch_rows: usize,
     /// Where the next batch starts in turn.
     turn: usize,
     random: fastrand::Rng,
     /// Scratch: one channel per row.
     routes: Vec<u32>,
+    /// Scratch: the rows of columns by channel.
+    parting: Parting,
     bytes_out: Counter,
 }
 
 enum OpenBatch {
     Rows { rows: Box<dyn AnyRows>, times: Option<Vec<EventTime>> },
-    Columns(Vec<(Columns, Option<Vec<EventTime>>)>),
+    Columns(OpenColumns),
 }
 
 impl Port {
@@ -53,10 +57,12 @@ impl Port {
             sealed: (0..channels).map(|_| VecDeque::new()).collect(),
             sealed_count: 0,
             open_count: 0,
+            rows_emitted: 0,
             batch_rows: batch_rows.max(1),
             turn: random.usize(..channels.max(1)),
             random,
             routes: Vec::new(),
+            parting: Parting::default(),
             bytes_out: Counter::default(),
             senders,
         }
@@ -75,6 +81,7 @@ impl Port {
         if batch.is_empty() {
             return Ok(());
         }
+        self.rows_emitted += batch.len() as u64;
         let channels = self.senders.len();
         if channels == 1 {
             return self.add(0, batch);
@@ -169,14 +176,45 @@ impl Port {
                 Ok(())
             }
             Payload::Columns(columns) => {
-                for (channel, (part, times)) in
-                    super::columns::scatter(&columns, times.as_deref(), &self.routes, channels)?.into_iter().enumerate()
-                {
-                    self.add(channel, Batch::columns(part, times))?;
+                let mut parting = std::mem::take(&mut self.parting);
+                parting.set(&self.routes, channels);
+                for channel in 0..channels {
+                    self.add_columns(channel, &columns, times.as_deref(), Some(parting.of(channel)))?;
                 }
+                self.parting = parting;
                 Ok(())
             }
         }
+    }
+
+    /// Appends some rows of columns, or all of them, to what is open on a channel.
+    fn add_columns(
+        &mut self,
+        channel: usize,
+        columns: &Columns,
+        times: Option<&[EventTime]>,
+        rows: Option<&[u32]>,
+    ) -> Result<()> {
+        if rows.is_some_and(<[u32]>::is_empty) {
+            return Ok(());
+        }
+        if matches!(&self.open[channel], Some(OpenBatch::Columns(open)) if open.has_times() != times.is_some()) {
+            self.seal_channel(channel)?;
+        }
+        let open = match self.open[channel].take() {
+            Some(OpenBatch::Rows { .. }) => return Err(mixed()),
+            Some(OpenBatch::Columns(open)) => Some(open),
+            None => None,
+        };
+        let mut open = open.unwrap_or_else(|| {
+            self.open_count += 1;
+            // A few pieces like this one, or a full batch, which the last piece makes a little longer.
+            let piece = rows.map_or(columns.len(), <[u32]>::len);
+            OpenColumns::new(&columns.batch, times.is_some(), (4 * piece).min(self.batch_rows) + piece)
+        });
+        open.append(columns, times, rows)?;
+        self.open[channel] = Some(OpenBatch::Columns(open));
+        self.seal_if_full(channel)
     }
 
     /// Appends a batch to what is open on a channel.
@@ -196,10 +234,6 @@ impl Port {
                 *open = Some(OpenBatch::Rows { rows, times });
                 self.open_count += 1;
             }
-            (open @ None, Payload::Columns(columns)) => {
-                *open = Some(OpenBatch::Columns(vec![(columns, times)]));
-                self.open_count += 1;
-            }
             (Some(OpenBatch::Rows { rows, times: have }), Payload::Rows(more)) => {
                 if have.is_some() != times.is_some() {
                     self.seal_channel(channel)?;
@@ -212,10 +246,8 @@ impl Port {
                     }
                 }
             }
-            (Some(OpenBatch::Columns(parts)), Payload::Columns(columns)) => parts.push((columns, times)),
-            (Some(OpenBatch::Rows { .. }), Payload::Columns(_)) | (Some(OpenBatch::Columns(_)), Payload::Rows(_)) => {
-                return Err(mixed());
-            }
+            (_, Payload::Columns(columns)) => return self.add_columns(channel, &columns, times.as_deref(), None),
+            (Some(OpenBatch::Columns(_)), Payload::Rows(_)) => return Err(mixed()),
         }
         self.seal_if_full(channel)
     }
@@ -224,7 +256,7 @@ impl Port {
         let rows = match &self.open[channel] {
             None => 0,
             Some(OpenBatch::Rows { rows, .. }) => rows.row_count(),
-            Some(OpenBatch::Columns(parts)) => parts.iter().map(|(c, _)| c.len()).sum(),
+            Some(OpenBatch::Columns(open)) => open.len(),
         };
         if rows >= self.batch_rows { self.seal_channel(channel) } else { Ok(()) }
     }
@@ -233,7 +265,7 @@ impl Port {
         let batch = match self.open[channel].take() {
             None => return Ok(()),
             Some(OpenBatch::Rows { rows, times }) => Batch::from_parts(Payload::Rows(rows), times),
-            Some(OpenBatch::Columns(parts)) => super::columns::concat(parts)?,
+            Some(OpenBatch::Columns(open)) => open.finish()?,
         };
         self.open_count -= 1;
         self.push(channel, Element::Batch(batch));
@@ -273,6 +305,11 @@ impl Port {
         Ok(())
     }
 
+    /// Rows that the port has been given so far.
+    pub fn rows_emitted(&self) -> u64 {
+        self.rows_emitted
+    }
+
     /// Whether rows wait to become a batch.
     pub fn has_open(&self) -> bool {
         self.open_count > 0
@@ -281,14 +318,6 @@ impl Port {
     /// Whether elements wait for room.
     pub fn has_sealed(&self) -> bool {
         self.sealed_count > 0
-    }
-
-    /// The batches that wait for room.
-    pub fn waiting(&self) -> impl Iterator<Item = &Batch> {
-        self.sealed.iter().flatten().filter_map(|element| match element {
-            Element::Batch(batch) => Some(batch),
-            _ => None,
-        })
     }
 
     /// Sends what is sealed, as far as there is room. Ready when everything has been sent.

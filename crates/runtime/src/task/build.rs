@@ -103,7 +103,7 @@ pub(super) async fn build(mut spec: TaskSpec, running: &Running) -> Result<Task>
         requested: None,
         taken: None,
         alignment_start: None,
-        portion: Portion::new(),
+        portion: Portion::default(),
         open_since: None,
         alarm: None,
     })

@@ -90,6 +90,17 @@ impl<K: Key> KeyedState<K> {
         self.add_table(name, StateShape::Table, table)
     }
 
+    /// As [`KeyedState::register`], for namespaces that many keys share, as windows of the same bounds do: what is
+    /// held for one namespace lies together.
+    ///
+    /// # Errors
+    /// As [`KeyedState::register`].
+    pub fn register_parted<N: Key, V: Data>(&mut self, name: &str) -> Result<TableId<N, V>> {
+        let mut table = StateTable::parted(self.max, self.range);
+        self.restored.apply(name, StateShape::Table, &mut table)?;
+        self.add_table(name, StateShape::Table, table)
+    }
+
     /// A table with what the checkpoint holds under `name`, which must be of this shape.
     pub(super) fn restored_table<N: Key, V: Data>(
         &mut self,

@@ -3,8 +3,13 @@
 //! An entry is found by (key, namespace): user state has the namespace `()`, windows have the window, timers the
 //! time. The hash is the pinned [`KeyHash`], which the caller computes once per record ([`KeySlot`]). A table per
 //! group keeps rehashing pauses short and lets a snapshot go group by group.
+//!
+//! Where many keys share few namespaces, as with windows that are aligned, a group has a hash table for each of them:
+//! those that are in use now are then next to each other in memory, and those that wait are out of the way.
 
+mod batch;
 mod expire;
+mod part;
 mod prefetch;
 mod snapshot;
 
@@ -13,7 +18,7 @@ pub(super) use snapshot::{AnyTable, Counts, Take};
 
 use flott_core::{Data, Key, KeyGroupRange, KeyHash, MaxParallelism};
 use hashbrown::HashTable;
-use hashbrown::hash_table::Entry as Probe;
+use part::{Changes, Entry, Part, entry_hash, rehash};
 
 /// Where a key's state is: its hash, and its group's place in the subtask's range. Made once per record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,6 +30,9 @@ pub struct KeySlot {
 }
 
 impl KeySlot {
+    /// No key's slot.
+    const NONE: KeySlot = KeySlot { hash: KeyHash(0), group: 0 };
+
     /// The slot of `key` in a subtask that owns `range`.
     #[inline]
     pub fn of<K: Key>(key: &K, max: MaxParallelism, range: KeyGroupRange) -> KeySlot {
@@ -35,48 +43,74 @@ impl KeySlot {
     }
 }
 
-struct Entry<K, N, V> {
-    key: K,
-    namespace: N,
-    value: V,
-    /// Changed since the last snapshot.
-    dirty: bool,
-    /// Part of a snapshot, so that its removal must be written.
-    written: bool,
-}
-
 struct Group<K, N, V> {
-    entries: HashTable<Entry<K, N, V>>,
-    changes: Changes,
+    main: Part<K, N, V>,
+    /// Where namespaces are parted: a part for each that has entries; `main` is empty then.
+    parts: HashTable<(N, Part<K, (), V>)>,
+    /// The bucket of the part that was used last.
+    last: usize,
     /// Written entries that are gone.
     removed: Vec<(K, N)>,
 }
 
 impl<K, N, V> Default for Group<K, N, V> {
     fn default() -> Self {
-        Group { entries: HashTable::new(), changes: Changes::Listed(Vec::new()), removed: Vec::new() }
+        Group { main: Part::default(), parts: HashTable::new(), last: 0, removed: Vec::new() }
     }
 }
 
-/// How the dirty entries of a group are found again.
-enum Changes {
-    /// By their hashes; an entry that was removed meanwhile may have left its own behind.
-    Listed(Vec<u64>),
-    /// By looking at every entry: the list had grown past use.
-    Many,
-}
-
-impl Changes {
-    /// Notes that an entry of this hash, in a group of `count`, has become dirty.
+impl<K: Key, N: Key, V: Data> Group<K, N, V> {
+    /// The bucket of a namespace's part.
     #[inline]
-    fn note(&mut self, hash: u64, count: usize) {
-        if let Changes::Listed(hashes) = self {
-            if hashes.len() > count / 4 + 8 {
-                *self = Changes::Many;
-            } else {
-                hashes.push(hash);
-            }
+    fn bucket(&self, namespace: &N) -> Option<usize> {
+        match self.parts.get_bucket(self.last) {
+            Some((last, _)) if last == namespace => Some(self.last),
+            _ => self.parts.find_bucket_index(KeyHash::of(namespace).0, |(other, _)| other == namespace),
         }
+    }
+
+    #[inline]
+    fn part(&self, namespace: &N) -> Option<&Part<K, (), V>> {
+        self.bucket(namespace).and_then(|bucket| self.parts.get_bucket(bucket)).map(|(_, part)| part)
+    }
+
+    #[inline]
+    fn part_mut(&mut self, namespace: &N) -> Option<&mut Part<K, (), V>> {
+        self.last = self.bucket(namespace)?;
+        self.parts.get_bucket_mut(self.last).map(|(_, part)| part)
+    }
+
+    /// The part of a namespace, made if there is none.
+    #[inline]
+    fn make_part(&mut self, namespace: &N) -> &mut Part<K, (), V> {
+        if self.bucket(namespace).is_none() {
+            self.add_part(namespace);
+        }
+        match self.part_mut(namespace) {
+            Some(part) => part,
+            None => unreachable!("the part has just been made"),
+        }
+    }
+
+    #[cold]
+    fn add_part(&mut self, namespace: &N) {
+        let part = (namespace.clone(), Part::default());
+        self.parts.insert_unique(KeyHash::of(namespace).0, part, |(other, _)| KeyHash::of(other).0);
+    }
+
+    #[cold]
+    fn drop_part(&mut self, namespace: &N) {
+        if let Ok(found) = self.parts.find_entry(KeyHash::of(namespace).0, |(other, _)| other == namespace) {
+            found.remove();
+        }
+    }
+
+    fn len(&self) -> usize {
+        self.main.len() + self.parts.iter().map(|(_, part)| part.len()).sum::<usize>()
+    }
+
+    fn is_empty(&self) -> bool {
+        self.main.is_empty() && self.parts.is_empty()
     }
 }
 
@@ -85,47 +119,44 @@ pub struct StateTable<K, N, V> {
     max: MaxParallelism,
     range: KeyGroupRange,
     groups: Vec<Group<K, N, V>>,
+    /// Whether each namespace has a part of its own.
+    is_parted: bool,
     /// Of a state with TTL.
     expiry: Option<expire::Expiry<V>>,
-}
-
-#[inline]
-fn entry_hash<N: Key>(slot: KeySlot, namespace: &N) -> u64 {
-    if size_of::<N>() == 0 { slot.hash.0 } else { slot.hash.with(namespace).0 }
-}
-
-#[inline]
-fn rehash<K: Key, N: Key, V>(entry: &Entry<K, N, V>) -> u64 {
-    let hash = KeyHash::of(&entry.key);
-    if size_of::<N>() == 0 { hash.0 } else { hash.with(&entry.namespace).0 }
 }
 
 impl<K: Key, N: Key, V: Data> StateTable<K, N, V> {
     /// An empty table for the groups of `range`.
     pub fn new(max: MaxParallelism, range: KeyGroupRange) -> Self {
-        StateTable { max, range, groups: (0..range.len()).map(|_| Group::default()).collect(), expiry: None }
+        let groups = (0..range.len()).map(|_| Group::default()).collect();
+        StateTable { max, range, groups, is_parted: false, expiry: None }
+    }
+
+    /// An empty table for namespaces that many keys share.
+    pub fn parted(max: MaxParallelism, range: KeyGroupRange) -> Self {
+        StateTable { is_parted: size_of::<N>() > 0, ..StateTable::new(max, range) }
     }
 
     /// The value of a key in a namespace.
     #[inline]
     pub fn get(&self, slot: KeySlot, key: &K, namespace: &N) -> Option<&V> {
-        let hash = entry_hash(slot, namespace);
-        let found = self.groups[slot.group].entries.find(hash, |e| e.key == *key && e.namespace == *namespace);
-        found.map(|e| &e.value)
+        let group = &self.groups[slot.group];
+        if self.is_parted {
+            group.part(namespace)?.get(slot.hash.0, key, &())
+        } else {
+            group.main.get(entry_hash(slot, namespace), key, namespace)
+        }
     }
 
     /// The value of a key in a namespace, to be changed.
     #[inline]
     pub fn get_mut(&mut self, slot: KeySlot, key: &K, namespace: &N) -> Option<&mut V> {
-        let hash = entry_hash(slot, namespace);
-        let Group { entries, changes, .. } = &mut self.groups[slot.group];
-        let count = entries.len();
-        let entry = entries.find_mut(hash, |e| e.key == *key && e.namespace == *namespace)?;
-        if !entry.dirty {
-            entry.dirty = true;
-            changes.note(hash, count);
+        let group = &mut self.groups[slot.group];
+        if self.is_parted {
+            group.part_mut(namespace)?.get_mut(slot.hash.0, key, &())
+        } else {
+            group.main.get_mut(entry_hash(slot, namespace), key, namespace)
         }
-        Some(&mut entry.value)
     }
 
     /// The value of a key in a namespace, made by `make` if there is none, to be changed. The flag says whether it
@@ -138,24 +169,11 @@ impl<K: Key, N: Key, V: Data> StateTable<K, N, V> {
         namespace: &N,
         make: impl FnOnce() -> V,
     ) -> (&mut V, bool) {
-        let hash = entry_hash(slot, namespace);
-        let Group { entries, changes, .. } = &mut self.groups[slot.group];
-        let count = entries.len();
-        match entries.entry(hash, |e| e.key == *key && e.namespace == *namespace, rehash) {
-            Probe::Occupied(found) => {
-                let entry = found.into_mut();
-                if !entry.dirty {
-                    entry.dirty = true;
-                    changes.note(hash, count);
-                }
-                (&mut entry.value, false)
-            }
-            Probe::Vacant(place) => {
-                changes.note(hash, count);
-                let (key, namespace) = (key.clone(), namespace.clone());
-                let entry = Entry { key, namespace, value: make(), dirty: true, written: false };
-                (&mut place.insert(entry).into_mut().value, true)
-            }
+        let group = &mut self.groups[slot.group];
+        if self.is_parted {
+            group.make_part(namespace).get_or_insert_with(slot.hash.0, key, &(), make)
+        } else {
+            group.main.get_or_insert_with(entry_hash(slot, namespace), key, namespace, make)
         }
     }
 
@@ -174,43 +192,66 @@ impl<K: Key, N: Key, V: Data> StateTable<K, N, V> {
     /// Removes the value of a key in a namespace and returns it.
     #[inline]
     pub fn remove(&mut self, slot: KeySlot, key: &K, namespace: &N) -> Option<V> {
-        let hash = entry_hash(slot, namespace);
         let group = &mut self.groups[slot.group];
-        let found = group.entries.find_entry(hash, |e| e.key == *key && e.namespace == *namespace).ok()?;
-        let (entry, _) = found.remove();
-        if entry.written {
-            group.removed.push((entry.key, entry.namespace));
+        if self.is_parted {
+            let part = group.part_mut(namespace)?;
+            let removed = part.remove(slot.hash.0, key, &());
+            if part.is_empty() {
+                group.drop_part(namespace);
+            }
+            let entry = removed?;
+            if entry.written {
+                group.removed.push((entry.key, namespace.clone()));
+            }
+            Some(entry.value)
+        } else {
+            let entry = group.main.remove(entry_hash(slot, namespace), key, namespace)?;
+            if entry.written {
+                group.removed.push((entry.key, entry.namespace));
+            }
+            Some(entry.value)
         }
-        Some(entry.value)
     }
 
     /// Number of entries.
     pub fn len(&self) -> usize {
-        self.groups.iter().map(|g| g.entries.len()).sum()
+        self.groups.iter().map(Group::len).sum()
     }
 
     /// Whether there are no entries.
     pub fn is_empty(&self) -> bool {
-        self.groups.iter().all(|g| g.entries.is_empty())
+        self.groups.iter().all(Group::is_empty)
     }
 
     /// Every entry, group by group.
     pub fn iter(&self) -> impl Iterator<Item = (&K, &N, &V)> {
-        self.groups.iter().flat_map(|g| g.entries.iter()).map(|e| (&e.key, &e.namespace, &e.value))
+        self.groups.iter().flat_map(|group| {
+            let main = group.main.entries.iter().map(|e| (&e.key, &e.namespace, &e.value));
+            let parts =
+                group.parts.iter().flat_map(|(namespace, part)| part.entries.iter().map(move |e| (namespace, e)));
+            main.chain(parts.map(|(namespace, e)| (&e.key, namespace, &e.value)))
+        })
     }
 
     /// Calls `visit` with every entry; those for which it returns false are removed. `visit` may change the value.
     pub fn retain(&mut self, mut visit: impl FnMut(&K, &N, &mut V) -> bool) {
-        for group in &mut self.groups {
-            let removed = &mut group.removed;
-            group.changes = Changes::Many;
-            group.entries.retain(|e| {
+        for Group { main, parts, removed, .. } in &mut self.groups {
+            main.retain(|e| {
                 let keep = visit(&e.key, &e.namespace, &mut e.value);
-                e.dirty = true;
                 if !keep && e.written {
                     removed.push((e.key.clone(), e.namespace.clone()));
                 }
                 keep
+            });
+            parts.retain(|(namespace, part)| {
+                part.retain(|e| {
+                    let keep = visit(&e.key, namespace, &mut e.value);
+                    if !keep && e.written {
+                        removed.push((e.key.clone(), namespace.clone()));
+                    }
+                    keep
+                });
+                !part.is_empty()
             });
         }
     }

@@ -3,6 +3,7 @@
 mod files;
 mod kinds;
 mod model;
+mod parted;
 mod timers;
 mod ttl;
 mod ttl_model;

@@ -164,3 +164,72 @@ proptest! {
         }
     }
 }
+
+/// Columns of numbers, flags and optional text.
+fn columns(rows: &[(u64, i32, Option<String>)]) -> Columns {
+    use arrow_array::{Array, BooleanArray, Int32Array, RecordBatch, StringArray, UInt64Array};
+    let numbers = UInt64Array::from_iter_values(rows.iter().map(|r| r.0));
+    // Null where it is 0, so that some pieces have nulls and some have none.
+    let small: Int32Array = rows.iter().map(|r| (r.1 != 0).then_some(r.1)).collect();
+    let even: BooleanArray = rows.iter().map(|r| Some(r.0 % 2 == 0)).collect();
+    let text: StringArray = rows.iter().map(|r| r.2.clone()).collect();
+    let arrays: [(&str, Arc<dyn Array>); 4] =
+        [("number", Arc::new(numbers)), ("small", Arc::new(small)), ("even", Arc::new(even)), ("text", Arc::new(text))];
+    Columns::inserts(RecordBatch::try_from_iter_with_nullable(arrays.map(|(name, array)| (name, array, true))).unwrap())
+}
+
+/// Sends columns by their number.
+struct ByNumber;
+
+impl flott_api::Router for ByNumber {
+    fn route(&self, batch: &Batch, _: MaxParallelism, parallelism: u32, channels: &mut Vec<u32>) -> Result<()> {
+        use arrow_array::cast::AsArray;
+        let Payload::Columns(columns) = batch.payload() else { return Err(mixed()) };
+        let numbers = columns.batch.column(0).as_primitive::<arrow_array::types::UInt64Type>();
+        channels.clear();
+        channels.extend(numbers.values().iter().map(|n| (n % u64::from(parallelism)) as u32));
+        Ok(())
+    }
+}
+
+proptest! {
+    #[test]
+    fn columns_come_through_in_order_with_times_and_kinds(
+        pieces in proptest::collection::vec(
+            (proptest::collection::vec((0..9u64, 0..3i32, proptest::option::of("[a-c]{0,3}")), 0..30), any::<bool>()),
+            1..8,
+        ),
+        receivers in 2..7usize,
+        with_times: bool,
+    ) {
+        let (mut port, gates) = port(Partitioning::Hash(Arc::new(ByNumber)), receivers);
+        let mut expected = vec![(Vec::new(), Vec::new(), Vec::new()); receivers];
+        let mut time = 0;
+        for (rows, with_kinds) in &pieces {
+            let mut batch = columns(rows);
+            batch.kinds = with_kinds.then(|| rows.iter().map(|r| r.0 as u8).collect());
+            let times: Vec<EventTime> = rows.iter().map(|_| { time += 1; EventTime(time) }).collect();
+            for (row, time) in rows.iter().zip(&times) {
+                let (to_rows, to_kinds, to_times) = &mut expected[row.0 as usize % receivers];
+                to_rows.push(row.clone());
+                to_kinds.push(if *with_kinds { row.0 as u8 } else { 0 });
+                to_times.push(*time);
+            }
+            port.emit(Batch::columns(batch, with_times.then_some(times))).unwrap();
+        }
+        flush(&mut port);
+        for (gate, (rows, kinds, times)) in gates.iter().zip(expected) {
+            let (mut found, mut found_kinds, mut found_times) = (Vec::new(), Vec::new(), Vec::new());
+            while let Poll::Ready((_, Element::Batch(batch))) = gate.poll_next(&mut Context::from_waker(Waker::noop())) {
+                let (columns, times) = batch.into_columns().unwrap();
+                found_kinds.extend(columns.kinds.clone().unwrap_or_else(|| vec![0; columns.len()]));
+                found_times.extend(times.unwrap_or_default());
+                found.push(columns.batch);
+            }
+            let all = columns(&rows).batch;
+            prop_assert_eq!(arrow_select::concat::concat_batches(&all.schema(), &found).unwrap(), all);
+            prop_assert_eq!(found_kinds, kinds);
+            prop_assert_eq!(found_times, if with_times { times } else { Vec::new() });
+        }
+    }
+}

@@ -1,4 +1,5 @@
-//! Expiry of a table's values: a few entries with every access, all of them with a full snapshot.
+//! Expiry of a table's values: a few entries with every access, all of them with a full snapshot. A state with TTL has
+//! no namespaces, so its table is never parted.
 
 use super::{Entry, KeySlot, StateTable};
 use crate::keyed::ttl::{Deadline, Ttl};
@@ -60,13 +61,13 @@ impl<K: Key, N: Key, V: Data> StateTable<K, N, V> {
         let mut to_pass = to_check * EMPTY_MAX;
         while to_check > 0 && to_pass > 0 {
             let Some(current) = self.groups.get_mut(group) else { break };
-            if current.entries.is_empty() || bucket >= current.entries.num_buckets() {
+            if current.main.entries.is_empty() || bucket >= current.main.entries.num_buckets() {
                 group = if group + 1 < self.groups.len() { group + 1 } else { 0 };
                 bucket = 0;
                 to_pass -= 1;
                 continue;
             }
-            match current.entries.get_bucket_entry(bucket) {
+            match current.main.entries.get_bucket_entry(bucket) {
                 Err(_) => to_pass -= 1,
                 Ok(mut found) => {
                     to_check -= 1;
@@ -77,8 +78,8 @@ impl<K: Key, N: Key, V: Data> StateTable<K, N, V> {
                             if !entry.dirty {
                                 entry.dirty = true;
                                 let hash = super::rehash(entry);
-                                let count = current.entries.len();
-                                current.changes.note(hash, count);
+                                let count = current.main.entries.len();
+                                current.main.changes.note(hash, count);
                             }
                         }
                         Expired::All => {
@@ -109,16 +110,16 @@ impl<K: Key, N: Key, V: Data> StateTable<K, N, V> {
     pub(super) fn drop_expired(&mut self, place: usize, now: ProcessingTime) {
         let Some(expiry) = &self.expiry else { return };
         let deadline = expiry.ttl.deadline(now);
-        self.groups[place].entries.retain(|e| (expiry.expire)(&mut e.value, deadline) != Expired::All);
+        self.groups[place].main.entries.retain(|e| (expiry.expire)(&mut e.value, deadline) != Expired::All);
     }
 
     /// The same entries with other values.
     pub(in crate::keyed) fn map_values<W: Data>(self, mut map: impl FnMut(V) -> W) -> StateTable<K, N, W> {
         let mut mapped = StateTable::new(self.max, self.range);
         for (place, group) in self.groups.into_iter().enumerate() {
-            let entries = &mut mapped.groups[place].entries;
-            entries.reserve(group.entries.len(), super::rehash);
-            for Entry { key, namespace, value, .. } in group.entries {
+            let entries = &mut mapped.groups[place].main.entries;
+            entries.reserve(group.main.entries.len(), super::rehash);
+            for Entry { key, namespace, value, .. } in group.main.entries {
                 let entry = Entry { key, namespace, value: map(value), dirty: false, written: false };
                 entries.insert_unique(super::rehash(&entry), entry, super::rehash);
             }

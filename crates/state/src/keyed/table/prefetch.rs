@@ -4,60 +4,90 @@
 //! knows the keys beforehand: it asks for the entries of the next few dozen records, and when it comes to them they
 //! are there.
 
-use super::{Group, KeySlot, StateTable, entry_hash};
+use super::{KeySlot, Part, StateTable, entry_hash};
 use flott_core::{Data, Key};
 
 /// A table of fewer bytes is in the cache anyway.
 const CACHED_BYTES: usize = 2 << 20;
+const CACHE_LINE: usize = 64;
+/// Groups whose size is asked for.
+const GROUPS_ASKED: usize = 4;
 
 impl<K: Key, N: Key, V: Data> StateTable<K, N, V> {
     /// Begins to fetch the entry of a key in a namespace.
     #[inline]
     pub fn prefetch(&self, slot: KeySlot, namespace: &N) {
-        if let Some(group) = self.groups.get(slot.group) {
-            group.prefetch(entry_hash(slot, namespace));
+        let Some(group) = self.groups.get(slot.group) else { return };
+        if !self.is_parted {
+            group.main.prefetch(entry_hash(slot, namespace));
+        } else if let Some(part) = group.part(namespace) {
+            part.prefetch(slot.hash.0);
         }
+    }
+
+    /// Estimated bytes of memory in which entries are looked for now: of all that is not parted, and of the namespace
+    /// that was used last. Groups are about equally large; asking a few is enough.
+    pub fn working_bytes(&self) -> usize {
+        let used = self.groups.iter().take(GROUPS_ASKED).map(|group| {
+            let last = group.parts.get_bucket(group.last).map_or(0, |(_, part)| part.entries.allocation_size());
+            group.main.entries.allocation_size().max(last)
+        });
+        used.max().unwrap_or(0) * self.groups.len()
     }
 
     /// Whether fetching ahead is worth while.
     pub(super) fn is_worth_prefetching(&self) -> bool {
-        // Groups are about equally large; asking one is enough.
-        let first = self.groups.first().map_or(0, |group| group.entries.allocation_size());
-        first * self.groups.len() > CACHED_BYTES
+        self.working_bytes() > CACHED_BYTES
     }
 }
 
-impl<K, N, V> Group<K, N, V> {
+impl<K, N, V> Part<K, N, V> {
     /// Begins to fetch the entry with this hash.
     #[inline]
     pub(super) fn prefetch(&self, hash: u64) {
         // This looks at the table's tags only, of which there is one byte per entry.
-        let found = self.entries.iter_hash_buckets(hash).next().and_then(|bucket| self.entries.get_bucket(bucket));
-        if let Some(entry) = found {
+        if let Some(entry) = self.entries.find(hash, |_| true) {
             fetch(entry);
         }
     }
+
+    /// As [`Part::prefetch`]. Returns the bucket of the entry, which is most likely the right one.
+    #[inline]
+    pub(super) fn locate(&mut self, hash: u64) -> Option<usize> {
+        let bucket = self.entries.find_bucket_index(hash, |_| true)?;
+        let entry = self.entries.get_bucket(bucket)?;
+        fetch(entry);
+        // Entries lie before the tags, in the order of their buckets from there backwards.
+        self.tags = std::ptr::from_ref(entry).addr() + (bucket + 1) * size_of_val(entry);
+        Some(bucket)
+    }
+
+    /// Begins to fetch the tags that [`Part::locate`] will look at.
+    #[inline]
+    pub(super) fn prefetch_tags(&self, hash: u64) {
+        let first = hash as usize & (self.entries.num_buckets() - 1);
+        fetch_line(std::ptr::without_provenance(self.tags.wrapping_add(first)));
+    }
+}
+
+#[inline]
+fn fetch<T>(entry: &T) {
+    let start = std::ptr::from_ref(entry).cast::<i8>();
+    fetch_line(start);
+    // The entry may lie across two cache lines. Of a larger one, what comes first has to do.
+    fetch_line(start.wrapping_add(size_of::<T>().saturating_sub(1).min(CACHE_LINE)));
 }
 
 #[cfg(target_arch = "x86_64")]
 #[expect(unsafe_code, reason = "the processor's prefetch instruction has no safe form")]
 #[inline]
-fn fetch<T>(entry: &T) {
+fn fetch_line(place: *const i8) {
     use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
-    let start = std::ptr::from_ref(entry).cast::<i8>();
-    // The entry may lie across two cache lines. Of a larger one, what comes first has to do.
-    let last = start.wrapping_add(size_of::<T>().saturating_sub(1).min(CACHE_LINE));
     // SAFETY: prefetching is a hint; it reads nothing and cannot fail, whatever the address.
-    unsafe {
-        _mm_prefetch::<_MM_HINT_T0>(start);
-        _mm_prefetch::<_MM_HINT_T0>(last);
-    }
+    unsafe { _mm_prefetch::<_MM_HINT_T0>(place) }
 }
-
-#[cfg(target_arch = "x86_64")]
-const CACHE_LINE: usize = 64;
 
 /// Elsewhere stable Rust has no such instruction.
 #[cfg(not(target_arch = "x86_64"))]
 #[inline]
-fn fetch<T>(_: &T) {}
+fn fetch_line(_: *const i8) {}

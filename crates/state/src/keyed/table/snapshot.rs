@@ -1,6 +1,6 @@
 //! A table as bytes: one key group at a time, all of it or what changed.
 
-use super::{Changes, Entry, Group, KeySlot, StateTable, entry_hash, rehash};
+use super::{Changes, Entry, Group, KeySlot, Part, StateTable, entry_hash, rehash};
 use flott_core::{Data, Error, Key, KeyGroup, ProcessingTime, Result, codec};
 use hashbrown::hash_table::Entry as Probe;
 use std::any::Any;
@@ -68,39 +68,39 @@ impl<K: Key, N: Key, V: Data> AnyTable for StateTable<K, N, V> {
     }
 
     fn restore_group(&mut self, group: KeyGroup, counts: Counts, mut bytes: &[u8]) -> Result<()> {
-        let (max, range) = (self.max, self.range);
-        let entries = &mut self.groups[usize::from(group.0 - range.start)].entries;
+        let (max, range, is_parted) = (self.max, self.range, self.is_parted);
+        let group = &mut self.groups[usize::from(group.0 - range.start)];
         // Removals stand first: a key that was removed and came back is among the entries too.
         for _ in 0..counts.removals {
             let (key, namespace): (K, N) = (codec::decode(&mut bytes)?, codec::decode(&mut bytes)?);
-            let hash = entry_hash(KeySlot::of(&key, max, range), &namespace);
-            if let Ok(found) = entries.find_entry(hash, |e| e.key == key && e.namespace == namespace) {
-                found.remove();
+            let slot = KeySlot::of(&key, max, range);
+            if is_parted {
+                group.part_mut(&namespace).and_then(|part| part.remove(slot.hash.0, &key, &()));
+            } else {
+                group.main.remove(entry_hash(slot, &namespace), &key, &namespace);
             }
         }
         // What a file adds to an empty group is all different.
-        let distinct = entries.is_empty();
-        if distinct {
+        let distinct = group.is_empty();
+        if distinct && !is_parted {
             // A damaged count must not take all memory: an entry has at least one byte, or there is only one.
-            entries.reserve((counts.entries as usize).min(bytes.len() + 1), rehash);
+            group.main.entries.reserve((counts.entries as usize).min(bytes.len() + 1), rehash);
         }
         for _ in 0..counts.entries {
             let (key, namespace): (K, N) = (codec::decode(&mut bytes)?, codec::decode(&mut bytes)?);
             let value: V = codec::decode(&mut bytes)?;
-            let hash = entry_hash(KeySlot::of(&key, max, range), &namespace);
+            let slot = KeySlot::of(&key, max, range);
             // Not marked as written: the first snapshot after a restore is a full one.
-            let entry = Entry { key, namespace, value, dirty: false, written: false };
-            if distinct {
-                entries.insert_unique(hash, entry, rehash);
-                continue;
-            }
-            match entries.entry(hash, |e| e.key == entry.key && e.namespace == entry.namespace, rehash) {
-                Probe::Occupied(mut found) => found.get_mut().value = entry.value,
-                Probe::Vacant(place) => {
-                    place.insert(entry);
-                }
+            let (dirty, written) = (false, false);
+            if is_parted {
+                let entry = Entry { key, namespace: (), value, dirty, written };
+                group.make_part(&namespace).restore(slot.hash.0, entry, distinct);
+            } else {
+                let hash = entry_hash(slot, &namespace);
+                group.main.restore(hash, Entry { key, namespace, value, dirty, written }, distinct);
             }
         }
+        group.parts.retain(|(_, part)| !part.is_empty());
         if bytes.is_empty() {
             Ok(())
         } else {
@@ -132,14 +132,15 @@ impl<K: Key, N: Key, V: Data> AnyTable for StateTable<K, N, V> {
     }
 
     fn clear(&mut self) {
-        for group in self.groups.iter_mut().filter(|g| g.entries.capacity() > 0) {
-            if group.entries.capacity() > CLEARED_ENTRIES_MAX {
-                *group = Group::default();
-            } else {
-                group.entries.clear();
-                group.changes = Changes::Listed(Vec::new());
-                group.removed.clear();
+        for Group { main, parts, removed, .. } in &mut self.groups {
+            if main.entries.capacity() > CLEARED_ENTRIES_MAX {
+                *main = Part::default();
+            } else if main.entries.capacity() > 0 {
+                main.entries.clear();
+                main.changes = Changes::Listed(Vec::new());
             }
+            parts.clear();
+            removed.clear();
         }
     }
 
@@ -148,7 +149,7 @@ impl<K: Key, N: Key, V: Data> AnyTable for StateTable<K, N, V> {
     }
 
     fn byte_count(&self) -> usize {
-        self.groups.iter().map(|g| g.entries.allocation_size()).sum()
+        self.groups.iter().map(Group::allocation_size).sum()
     }
 }
 
@@ -160,9 +161,57 @@ impl<K: Key, N: Key, V: Data> Group<K, N, V> {
             codec::encode(&namespace, out)?;
             counts.removals += 1;
         }
+        counts.entries += self.main.write_changes(None::<&N>, out)?;
+        for (namespace, part) in &mut self.parts {
+            counts.entries += part.write_changes(Some(namespace), out)?;
+        }
+        Ok(counts)
+    }
+
+    fn write_all(&mut self, out: &mut Vec<u8>) -> Result<Counts> {
+        // A full file starts from nothing, so there is nothing to remove from it.
+        self.removed.clear();
+        let mut counts = Counts::default();
+        counts.entries += self.main.write_all(None::<&N>, out)?;
+        for (namespace, part) in &mut self.parts {
+            counts.entries += part.write_all(Some(namespace), out)?;
+        }
+        Ok(counts)
+    }
+
+    fn changed_max(&self) -> usize {
+        let parts = self.parts.iter().map(|(_, part)| part.changed_max());
+        self.removed.len() + self.main.changed_max() + parts.sum::<usize>()
+    }
+
+    fn allocation_size(&self) -> usize {
+        let parts = self.parts.iter().map(|(_, part)| part.entries.allocation_size());
+        self.main.entries.allocation_size() + self.parts.allocation_size() + parts.sum::<usize>()
+    }
+}
+
+impl<K: Key, N: Key, V: Data> Part<K, N, V> {
+    /// Takes an entry of a file. `distinct`: there is surely none for its key yet.
+    #[inline]
+    fn restore(&mut self, hash: u64, entry: Entry<K, N, V>, distinct: bool) {
+        if distinct {
+            self.entries.insert_unique(hash, entry, rehash);
+            return;
+        }
+        match self.entries.entry(hash, |e| e.key == entry.key && e.namespace == entry.namespace, rehash) {
+            Probe::Occupied(mut found) => found.get_mut().value = entry.value,
+            Probe::Vacant(place) => {
+                place.insert(entry);
+            }
+        }
+    }
+
+    /// Appends the entries that changed, and returns how many. `namespace` is that of a part.
+    fn write_changes<S: Key>(&mut self, namespace: Option<&S>, out: &mut Vec<u8>) -> Result<u32> {
+        let mut count = 0;
         let mut write = |e: &mut Entry<K, N, V>| {
-            counts.entries += 1;
-            e.write(out)
+            count += 1;
+            e.write(namespace, out)
         };
         match std::mem::replace(&mut self.changes, Changes::Listed(Vec::new())) {
             Changes::Listed(hashes) => {
@@ -176,36 +225,39 @@ impl<K: Key, N: Key, V: Data> Group<K, N, V> {
             }
             Changes::Many => self.entries.iter_mut().filter(|e| e.dirty).try_for_each(write)?,
         }
-        Ok(counts)
+        Ok(count)
     }
 
-    fn write_all(&mut self, out: &mut Vec<u8>) -> Result<Counts> {
-        // A full file starts from nothing, so there is nothing to remove from it.
-        self.removed.clear();
+    /// Appends all entries, and returns how many.
+    fn write_all<S: Key>(&mut self, namespace: Option<&S>, out: &mut Vec<u8>) -> Result<u32> {
         self.changes = Changes::Listed(Vec::new());
-        let mut counts = Counts::default();
+        let mut count = 0;
         for entry in &mut self.entries {
-            entry.write(out)?;
-            counts.entries += 1;
+            entry.write(namespace, out)?;
+            count += 1;
         }
-        Ok(counts)
+        Ok(count)
     }
 
     fn changed_max(&self) -> usize {
         match &self.changes {
-            Changes::Listed(hashes) => hashes.len() + self.removed.len(),
-            Changes::Many => self.entries.len() + self.removed.len(),
+            Changes::Listed(hashes) => hashes.len(),
+            Changes::Many => self.entries.len(),
         }
     }
 }
 
 impl<K: Key, N: Key, V: Data> Entry<K, N, V> {
+    /// `namespace` is that of the entry's part, if it has one.
     #[inline]
-    fn write(&mut self, out: &mut Vec<u8>) -> Result<()> {
+    fn write<S: Key>(&mut self, namespace: Option<&S>, out: &mut Vec<u8>) -> Result<()> {
         self.dirty = false;
         self.written = true;
         codec::encode(&self.key, out)?;
-        codec::encode(&self.namespace, out)?;
+        match namespace {
+            Some(namespace) => codec::encode(namespace, out)?,
+            None => codec::encode(&self.namespace, out)?,
+        }
         codec::encode(&self.value, out)
     }
 }
@@ -213,7 +265,8 @@ impl<K: Key, N: Key, V: Data> Entry<K, N, V> {
 impl<K: Key, N: Key, V: Data> StateTable<K, N, V> {
     fn write_copy(&self, place: usize, now: ProcessingTime, out: &mut Vec<u8>) -> Result<Counts> {
         let mut counts = Counts::default();
-        for entry in &self.groups[place].entries {
+        let group = &self.groups[place];
+        for entry in &group.main.entries {
             let kept = match &self.expiry {
                 None => None,
                 Some(expiry) => match expiry.unexpired(&entry.value, now) {
@@ -225,6 +278,14 @@ impl<K: Key, N: Key, V: Data> StateTable<K, N, V> {
             codec::encode(&entry.namespace, out)?;
             codec::encode(kept.as_ref().unwrap_or(&entry.value), out)?;
             counts.entries += 1;
+        }
+        for (namespace, part) in &group.parts {
+            for entry in &part.entries {
+                codec::encode(&entry.key, out)?;
+                codec::encode(namespace, out)?;
+                codec::encode(&entry.value, out)?;
+                counts.entries += 1;
+            }
         }
         Ok(counts)
     }

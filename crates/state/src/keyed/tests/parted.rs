@@ -1,0 +1,118 @@
+//! Tables in which each namespace has a part of its own, and access to many keys at once, against plain tables.
+
+use super::*;
+use proptest::prelude::*;
+
+type Found = BTreeMap<(u64, u32), u64>;
+
+#[derive(Clone, Debug)]
+enum Step {
+    Add(u64, u32, u64),
+    Remove(u64, u32),
+    Keep(u64),
+    Snapshot { full: bool },
+    Restore,
+}
+
+fn any_step() -> impl Strategy<Value = Step> {
+    let (key, namespace) = (0..20u64, 0..4u32);
+    prop_oneof![
+        8 => (key.clone(), namespace.clone(), 1..100u64).prop_map(|(k, n, v)| Step::Add(k, n, v)),
+        4 => (key, namespace).prop_map(|(k, n)| Step::Remove(k, n)),
+        1 => (0..100u64).prop_map(Step::Keep),
+        2 => any::<bool>().prop_map(|full| Step::Snapshot { full }),
+        1 => Just(Step::Restore),
+    ]
+}
+
+fn register(state: &mut KeyedState<u64>) -> TableId<u32, u64> {
+    state.register_parted("sums").unwrap()
+}
+
+fn found(state: &mut KeyedState<u64>, id: TableId<u32, u64>) -> Found {
+    state.table(id).iter().map(|(key, namespace, value)| ((*key, *namespace), *value)).collect()
+}
+
+proptest! {
+    #[test]
+    fn a_parted_table_holds_what_a_map_holds(steps in proptest::collection::vec(any_step(), 1..60)) {
+        let max = groups(4);
+        let (mut disk, mut saved) = (Disk::default(), None);
+        let mut state = KeyedState::<u64>::new(max, max.all());
+        let mut id = register(&mut state);
+        let mut expected = Found::new();
+        for step in steps {
+            match step {
+                Step::Add(key, namespace, value) => {
+                    let slot = state.slot(&key);
+                    let (sum, is_new) = state.table(id).get_or_insert_with(slot, &key, &namespace, || 0);
+                    *sum += value;
+                    prop_assert_eq!(is_new, !expected.contains_key(&(key, namespace)));
+                    *expected.entry((key, namespace)).or_default() += value;
+                }
+                Step::Remove(key, namespace) => {
+                    let slot = state.slot(&key);
+                    prop_assert_eq!(state.table(id).get(slot, &key, &namespace), expected.get(&(key, namespace)));
+                    prop_assert_eq!(
+                        state.table(id).remove(slot, &key, &namespace),
+                        expected.remove(&(key, namespace))
+                    );
+                    prop_assert_eq!(state.table(id).get_mut(slot, &key, &namespace), None);
+                }
+                Step::Keep(limit) => {
+                    state.table(id).retain(|_, _, value| *value < limit);
+                    expected.retain(|_, value| *value < limit);
+                }
+                Step::Snapshot { full } => {
+                    let files = disk.snapshot(&mut state, full);
+                    saved = Some((disk.save(&files), expected.clone()));
+                }
+                Step::Restore => {
+                    if let Some((files, then)) = &saved {
+                        // A plain table reads what a parted one has written.
+                        let mut plain = disk.restore::<u64>(std::slice::from_ref(files), max, max.all());
+                        let plain_id = plain.register::<u32, u64>("sums").unwrap();
+                        prop_assert_eq!(&found(&mut plain, plain_id), then);
+                        state = disk.restore(std::slice::from_ref(files), max, max.all());
+                        id = register(&mut state);
+                        expected.clone_from(then);
+                    }
+                }
+            }
+            prop_assert_eq!(state.table(id).len(), expected.len());
+            prop_assert_eq!(state.table(id).is_empty(), expected.is_empty());
+        }
+        prop_assert_eq!(found(&mut state, id), expected);
+    }
+}
+
+#[test]
+fn many_keys_at_once_are_as_one_after_the_other() {
+    // So many that entries are fetched ahead, in batches that add keys, change them, and do both.
+    let mut state = single::<u64>();
+    let id = state.register::<(), u64>("count").unwrap();
+    let table = state.table(id);
+    let (mut expected, mut found, mut wanted) = (BTreeMap::new(), Vec::new(), Vec::new());
+    for round in 0..60u64 {
+        let keys: Vec<u64> = (0..5000).map(|n: u64| (n * 7919 + round * 104_729) % 150_000).collect();
+        table.update_all(
+            &keys,
+            &(),
+            || 0,
+            |count| {
+                *count += 1;
+                found.push(*count);
+            },
+        );
+        wanted.extend(keys.iter().map(|key| {
+            let count = expected.entry(*key).or_insert(0u64);
+            *count += 1;
+            *count
+        }));
+        let twice = [round, round];
+        table.update_all(&twice, &(), || 0, |count| *count += 1);
+        *expected.entry(round).or_insert(0) += 2;
+    }
+    assert_eq!(found, wanted);
+    assert_eq!(table.iter().map(|(key, (), count)| (*key, *count)).collect::<BTreeMap<_, _>>(), expected);
+}
