@@ -39,7 +39,7 @@ struct Row {
 
 impl Row {
     fn new(n: u64) -> Self {
-        Row { key: key(n, KEYS), status: n % 4, amount: n as i64 % 1000, time: n as i64 }
+        Row { key: key(n, KEYS), status: n % 4, amount: (n % 1024) as i64, time: n as i64 }
     }
 }
 
@@ -89,7 +89,7 @@ fn build_columns(env: &StreamExecutionEnvironment, rows: u64) {
         let columns: Vec<Arc<dyn Array>> = vec![
             Arc::new(UInt64Array::from(numbers().map(|n| key(n, KEYS)).collect::<Vec<_>>())),
             Arc::new(UInt64Array::from(numbers().map(|n| n % 4).collect::<Vec<_>>())),
-            Arc::new(Int64Array::from(numbers().map(|n| n as i64 % 1000).collect::<Vec<_>>())),
+            Arc::new(Int64Array::from(numbers().map(|n| (n % 1024) as i64).collect::<Vec<_>>())),
             Arc::new(Int64Array::from(numbers().map(|n| n as i64).collect::<Vec<_>>())),
         ];
         // The columns are those of the schema.
