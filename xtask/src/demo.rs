@@ -11,7 +11,7 @@ use std::time::Instant;
 const EXAMPLE: &str = "word_count";
 
 /// Programs that the build needs: name, Debian packages that have it, what it is for.
-const NEEDS: &[(&str, &[&str], &str)] = &[("cc", &["gcc", "libc6-dev"], "the linker")];
+const NEEDS: &[(&str, &[&str], &str)] = &[("cc", &["gcc", "libc6-dev"], "the C compiler")];
 
 pub(crate) fn run(args: &[String]) -> Result<(), Failure> {
     let start = Instant::now();
