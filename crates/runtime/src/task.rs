@@ -1,6 +1,7 @@
 //! The loop of a task: commands, time, input, in that order, one at a time.
 
 mod build;
+mod next;
 mod portion;
 
 use crate::chain::Chain;
@@ -15,12 +16,12 @@ use flott_api::control::{CheckpointTimes, TaskCommand, TaskEvent, TaskId};
 use flott_api::{Progress, Readiness, RuntimeMode};
 use flott_core::{Barrier, Batch, CheckpointId, Element, Error, ProcessingTime, Result, Watermark};
 use flott_env::{CatchPanic, Env};
+use next::{Alarm, Next};
 use portion::Portion;
 use std::cell::Cell;
-use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::Poll;
 use std::time::Duration;
 use tokio::sync::mpsc;
 
@@ -82,9 +83,6 @@ pub(crate) enum TaskInput {
     Sorted(Box<SortedInput>),
 }
 
-/// A time that was asked for, and what waits for it.
-type Alarm = (ProcessingTime, Pin<Box<dyn Future<Output = ()>>>);
-
 /// A task under way.
 pub(crate) struct Task {
     id: TaskId,
@@ -111,16 +109,6 @@ pub(crate) struct Task {
     /// Since when rows wait to become a batch.
     open_since: Option<Duration>,
     alarm: Option<Alarm>,
-}
-
-enum Next {
-    Command(TaskCommand),
-    /// The job master is gone.
-    Abandoned,
-    Time(ProcessingTime),
-    Input(InputEvent),
-    /// The input has run dry while rows wait to become a batch.
-    Dry,
 }
 
 impl Task {
@@ -184,83 +172,6 @@ impl Task {
             }
         }
         Ok(())
-    }
-
-    async fn next(&mut self) -> Result<Next> {
-        std::future::poll_fn(|task| self.poll_next(task)).await
-    }
-
-    fn poll_next(&mut self, task: &mut Context<'_>) -> Poll<Result<Next>> {
-        match self.commands.try_recv() {
-            Ok(command) => return Poll::Ready(Ok(Next::Command(command))),
-            Err(mpsc::error::TryRecvError::Disconnected) => return Poll::Ready(Ok(Next::Abandoned)),
-            Err(mpsc::error::TryRecvError::Empty) => {}
-        }
-        if let Some(time) = self.next_wakeup() {
-            let now = self.env.now();
-            if time <= now {
-                return Poll::Ready(Ok(Next::Time(now)));
-            }
-        }
-        if !self.ended {
-            if self.chain.poll_ready(task)? == Readiness::Ready {
-                let polled = match &mut self.input {
-                    TaskInput::Source(source) => source.poll_next(task),
-                    TaskInput::Channels(input) => {
-                        let polled = input.poll_next(task).map(Ok);
-                        if self.alignment_start.is_none() && input.is_aligning() {
-                            self.alignment_start = Some(self.env.elapsed());
-                        }
-                        polled
-                    }
-                    TaskInput::Sorted(input) => input.poll_next(task),
-                };
-                if let Poll::Ready(event) = polled {
-                    return Poll::Ready(event.map(Next::Input));
-                }
-            }
-            // An operator that waits for something may have emitted while it was asked.
-            if self.chain.has_open() || self.chain.has_sealed() {
-                return Poll::Ready(Ok(Next::Dry));
-            }
-        }
-        match self.commands.poll_recv(task) {
-            Poll::Ready(Some(command)) => return Poll::Ready(Ok(Next::Command(command))),
-            Poll::Ready(None) => return Poll::Ready(Ok(Next::Abandoned)),
-            Poll::Pending => {}
-        }
-        self.poll_alarm(task).map(|now| Ok(Next::Time(now)))
-    }
-
-    fn next_wakeup(&self) -> Option<ProcessingTime> {
-        let source = match &self.input {
-            TaskInput::Source(source) => source.next_wakeup(),
-            TaskInput::Channels(_) | TaskInput::Sorted(_) => None,
-        };
-        let chain = if self.mode == RuntimeMode::Batch || self.ended || self.finished {
-            None
-        } else {
-            self.chain.next_wakeup()
-        };
-        [source, chain, self.metrics.next_wakeup()].into_iter().flatten().min()
-    }
-
-    fn poll_alarm(&mut self, task: &mut Context<'_>) -> Poll<ProcessingTime> {
-        let Some(time) = self.next_wakeup() else {
-            self.alarm = None;
-            return Poll::Pending;
-        };
-        if self.alarm.as_ref().is_none_or(|(set, _)| *set != time) {
-            let env = self.env.clone();
-            self.alarm = Some((time, Box::pin(async move { env.sleep_until(time).await })));
-        }
-        match &mut self.alarm {
-            Some((_, alarm)) => alarm.as_mut().poll(task).map(|()| {
-                self.alarm = None;
-                self.env.now()
-            }),
-            None => Poll::Pending,
-        }
     }
 
     async fn on_command(&mut self, command: TaskCommand) -> Result<()> {
