@@ -13,6 +13,7 @@ use flott_datastream::executor::{JobControl, JobExecutor, JobSubmission};
 use flott_env::{Env, Task};
 use flott_jobmanager::JobHandle;
 use flott_state::checkpoint::CheckpointStorage;
+use std::io::Write;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -43,15 +44,12 @@ impl GetExecutionEnvironment for StreamExecutionEnvironment {
         Self::with_configuration(Configuration::new())
     }
 
-    #[expect(
-        clippy::print_stdout,
-        clippy::disallowed_methods,
-        reason = "help is asked for on the command line and ends the program"
-    )]
+    #[expect(clippy::disallowed_methods, reason = "help is asked for on the command line and ends the program")]
     fn from_args(usage: &str) -> Result<(Self, ParameterTool)> {
         let flags = Flags::parse(std::env::args().skip(1))?;
         if flags.help {
-            println!("{usage}\n\n{USAGE}");
+            // Whoever has closed the pipe has read enough.
+            let _ = writeln!(std::io::stdout(), "{usage}\n\n{USAGE}");
             std::process::exit(0);
         }
         let parameters = ParameterTool::from_args(flags.rest)?;
