@@ -31,6 +31,13 @@ macro_rules! examples {
             assert!(help.contains("--checkpoint-dir"), "{name} --help prints {help}");
         })*
 
+        mod when_killed {
+            $(#[test]
+            fn $name() {
+                crate::killed::kill(stringify!($name));
+            })*
+        }
+
         #[test]
         fn every_example_is_tested() {
             let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples");
