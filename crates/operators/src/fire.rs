@@ -1,10 +1,10 @@
 //! Firing the timers of keyed functions, a slice at a time.
 
 use flott_api::function::position::TimerGuard;
-use flott_api::function::{KeyedContext, Timer};
+use flott_api::function::{Collector, KeyedContext, Timer};
 use flott_api::operator::Progress;
-use flott_api::{OperatorContext, RuntimeMode};
-use flott_core::{Key, ProcessingTime, Result, Watermark};
+use flott_api::{OperatorContext, Output, RuntimeMode};
+use flott_core::{Data, Key, ProcessingTime, Result, Watermark};
 
 /// Timers fired in one go, before the runtime may look after other things.
 pub(crate) const SLICE: usize = 2048;
@@ -41,6 +41,30 @@ pub(crate) fn advance_event_time(
 
 fn has_processing_timers(cx: &OperatorContext) -> bool {
     cx.keyed.as_ref().is_some_and(|k| k.next_processing_timer().is_some())
+}
+
+/// As [`fire`], for a function that collects results and has side outputs.
+pub(crate) fn fire_into<K: Key, U: Data>(
+    mut cx: KeyedContext<'_, K>,
+    due: Due,
+    collector: &mut Collector<U>,
+    out: &mut dyn Output,
+    mut on_timer: impl FnMut(Timer, &mut KeyedContext<'_, K>, &mut Collector<U>) -> Result<()>,
+) -> Result<Progress> {
+    let progress = fire(
+        &mut cx,
+        |cx| cx,
+        due,
+        |timer, at, cx| {
+            collector.set_time(cx.timestamp());
+            at.check(on_timer(timer, cx, collector))?;
+            collector.flush_if_full(out)?;
+            cx.side_outputs().flush_if_full(out)
+        },
+    )?;
+    collector.flush(out)?;
+    cx.side_outputs().flush(out)?;
+    Ok(progress)
 }
 
 /// Calls `on_timer` for timers that are due, earliest first. `C` is the function's context, `base` leads to the

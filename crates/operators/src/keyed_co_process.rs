@@ -1,7 +1,7 @@
 //! Two connected keyed streams: both sides see the same state and timers.
 
 use crate::co_process::no_such_input;
-use crate::fire::{Due, advance_event_time, fire};
+use crate::fire::{Due, advance_event_time, fire_into};
 use crate::keyed_process::opened;
 use crate::keys::{Keys, Selector, Slots, in_turn, keyed_rows, keyed_state};
 use flott_api::function::position::Position;
@@ -98,22 +98,8 @@ impl<F: KeyedCoProcessFunction> Common<F> {
     }
 
     fn fire(&mut self, due: Due, cx: &mut OperatorContext, out: &mut dyn Output) -> Result<Progress> {
-        let (function, collector) = (&mut self.function, &mut self.collector);
-        let mut cx = KeyedContext::new(cx, opened(self.timers)?, &mut self.side)?;
-        let progress = fire(
-            &mut cx,
-            |cx| cx,
-            due,
-            |timer, at, cx| {
-                collector.set_time(cx.timestamp());
-                at.check(function.on_timer(timer, cx, collector))?;
-                collector.flush_if_full(out)?;
-                cx.side_outputs().flush_if_full(out)
-            },
-        )?;
-        self.collector.flush(out)?;
-        self.side.flush(out)?;
-        Ok(progress)
+        let cx = KeyedContext::new(cx, opened(self.timers)?, &mut self.side)?;
+        fire_into(cx, due, &mut self.collector, out, |timer, cx, out| self.function.on_timer(timer, cx, out))
     }
 }
 
