@@ -6,7 +6,7 @@ use flott_api::function::position::Position;
 use flott_api::function::{
     BroadcastContext, BroadcastProcessFunction, Collector, OpenContext, ProcessContext, ReadOnlyContext, SideOutputs,
 };
-use flott_api::{Operator, OperatorContext, OperatorFactory, Output, RuntimeMode};
+use flott_api::{Operator, OperatorContext, OperatorFactory, Output};
 use flott_core::{Batch, Result};
 
 /// Runs a [`BroadcastProcessFunction`].
@@ -23,7 +23,6 @@ impl<F: BroadcastProcessFunction> OperatorFactory for Broadcast<F> {
     fn create(&self) -> Result<Box<dyn Operator>> {
         Ok(Box::new(BroadcastOperator {
             function: self.0.clone(),
-            early: Early::default(),
             position: Position::default(),
             collector: Collector::new(),
             side: SideOutputs::new(),
@@ -31,34 +30,8 @@ impl<F: BroadcastProcessFunction> OperatorFactory for Broadcast<F> {
     }
 }
 
-/// In batch mode the broadcast input is consumed first: batches of the stream that come before its end. There are no
-/// checkpoints in batch mode, so they need not be state.
-#[derive(Default)]
-pub(crate) struct Early {
-    batches: Vec<Batch>,
-    broadcast_ended: bool,
-}
-
-impl Early {
-    /// The batch, unless it has to wait.
-    pub fn admit(&mut self, batch: Batch, mode: RuntimeMode) -> Option<Batch> {
-        if mode == RuntimeMode::Batch && !self.broadcast_ended {
-            self.batches.push(batch);
-            return None;
-        }
-        Some(batch)
-    }
-
-    /// An input has ended: the batches that can go on now.
-    pub fn end_input(&mut self, input: usize) -> Vec<Batch> {
-        self.broadcast_ended |= input == 1;
-        if self.broadcast_ended { std::mem::take(&mut self.batches) } else { Vec::new() }
-    }
-}
-
 struct BroadcastOperator<F: BroadcastProcessFunction> {
     function: F,
-    early: Early,
     position: Position,
     collector: Collector<F::Out>,
     side: SideOutputs,
@@ -113,17 +86,10 @@ impl<F: BroadcastProcessFunction> Operator for BroadcastOperator<F> {
 
     fn process(&mut self, input: usize, batch: Batch, cx: &mut OperatorContext, out: &mut dyn Output) -> Result<()> {
         match input {
-            0 => match self.early.admit(batch, cx.mode) {
-                Some(batch) => self.process_stream(batch, cx, out),
-                None => Ok(()),
-            },
+            0 => self.process_stream(batch, cx, out),
             1 => self.process_broadcast(batch, cx, out),
             _ => Err(no_such_input(input)),
         }
-    }
-
-    fn end_input(&mut self, input: usize, cx: &mut OperatorContext, out: &mut dyn Output) -> Result<()> {
-        self.early.end_input(input).into_iter().try_for_each(|batch| self.process_stream(batch, cx, out))
     }
 }
 

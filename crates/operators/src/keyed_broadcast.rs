@@ -1,6 +1,5 @@
 //! A keyed stream and a broadcast stream. Input 0 is the keyed one, input 1 the broadcast one.
 
-use crate::broadcast::Early;
 use crate::co_process::no_such_input;
 use crate::fire::{Due, advance_event_time, fire};
 use crate::keyed_process::opened;
@@ -33,7 +32,6 @@ impl<F: KeyedBroadcastProcessFunction> OperatorFactory for KeyedBroadcast<F> {
         Ok(Box::new(KeyedBroadcastOperator {
             keys: Keys::new(self.selector.clone()),
             function: self.function.clone(),
-            early: Early::default(),
             timers: None,
             position: Position::default(),
             collector: Collector::new(),
@@ -53,7 +51,6 @@ impl<F: KeyedBroadcastProcessFunction> OperatorFactory for KeyedBroadcast<F> {
 struct KeyedBroadcastOperator<F: KeyedBroadcastProcessFunction> {
     keys: Keys<F::In, F::Key>,
     function: F,
-    early: Early,
     timers: Option<TimerIds>,
     position: Position,
     collector: Collector<F::Out>,
@@ -126,10 +123,7 @@ impl<F: KeyedBroadcastProcessFunction> Operator for KeyedBroadcastOperator<F> {
 
     fn process(&mut self, input: usize, batch: Batch, cx: &mut OperatorContext, out: &mut dyn Output) -> Result<()> {
         match input {
-            0 => match self.early.admit(batch, cx.mode) {
-                Some(batch) => self.process_stream(batch, cx, out),
-                None => Ok(()),
-            },
+            0 => self.process_stream(batch, cx, out),
             1 => self.process_broadcast(batch, cx, out),
             _ => Err(no_such_input(input)),
         }
@@ -151,10 +145,6 @@ impl<F: KeyedBroadcastProcessFunction> Operator for KeyedBroadcastOperator<F> {
         out: &mut dyn Output,
     ) -> Result<Progress> {
         self.fire(Due::Processing(now), cx, out)
-    }
-
-    fn end_input(&mut self, input: usize, cx: &mut OperatorContext, out: &mut dyn Output) -> Result<()> {
-        self.early.end_input(input).into_iter().try_for_each(|batch| self.process_stream(batch, cx, out))
     }
 }
 

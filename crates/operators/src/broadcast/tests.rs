@@ -1,7 +1,7 @@
 //! Tests of broadcast functions without a key.
 
 use super::*;
-use crate::harness::{Harness, Setup, describe};
+use crate::harness::{Harness, Setup};
 use flott_api::function::{Opened, OutputTag};
 use flott_state::BroadcastState;
 
@@ -73,18 +73,4 @@ fn every_subtask_has_a_copy_after_rescaling() {
         h.process_on(0, words(&["a", "b", "c"])).unwrap();
         assert_eq!(h.take::<String>(), ["a", "b"]);
     }
-}
-
-#[test]
-fn in_batch_mode_the_broadcast_input_is_consumed_first() {
-    let mut h = Harness::batch_mode(Broadcast::new(Allow::default()), 2);
-    h.process_on(0, words(&["a"])).unwrap();
-    h.process_on(1, words(&["a"])).unwrap();
-    h.process_on(0, words(&["b"])).unwrap();
-    h.process_on(1, words(&["b"])).unwrap();
-    h.end_input(1).unwrap();
-    h.process_on(0, words(&["a"])).unwrap();
-    h.finish().unwrap();
-    let told = describe::<String>(h.take_all());
-    assert_eq!(told, ["\"list: a\"", "\"list: b\"", "\"a\"", "\"b\"", "\"a\"", "watermark end"]);
 }

@@ -105,13 +105,3 @@ fn records_read_broadcast_state_and_broadcast_records_reach_all_keys() {
     h.watermark(105).unwrap();
     assert_eq!(h.take::<String>(), ["a ends with Some(7) of Some(15)", "b ends with Some(16) of Some(15)"]);
 }
-
-#[test]
-fn in_batch_mode_the_broadcast_input_is_consumed_first() {
-    let mut h = Harness::batch_mode(limits(), 2);
-    h.process_on(0, amounts(&[("a", 10)])).unwrap();
-    h.process_on(1, vec![(5u64, 0)]).unwrap();
-    assert_eq!(h.take::<String>(), [] as [&str; 0]);
-    h.finish().unwrap();
-    assert_eq!(h.take::<String>(), ["a 10 > 5", "a ends with Some(10) of Some(5)"]);
-}
