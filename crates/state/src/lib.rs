@@ -9,6 +9,7 @@ pub mod checkpoint;
 pub mod keyed;
 pub mod operator;
 pub mod snapshot;
+pub mod store;
 
 pub use keyed::{
     AggregateFunction, AggregatingState, AnyKeyedState, KeyMap, KeySlot, KeyedFiles, KeyedState, ListState, MapState,

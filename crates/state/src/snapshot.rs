@@ -51,13 +51,25 @@ pub(crate) fn checksum(bytes: &[u8]) -> u64 {
     xxhash_rust::xxh3::xxh3_64(bytes)
 }
 
-/// Keyed state of one operator in one subtask: a full file and the changes since, in order.
+/// Keyed state of one operator in one subtask.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct KeyedSnapshot {
     /// The key groups that the files hold.
     pub range: KeyGroupRange,
-    /// First the full one, then what changed, oldest first.
+    /// The files: of a table in memory a full one and then what changed, oldest first; of a store its own.
     pub files: Vec<Blob>,
+    /// Set if the files are those of a store ([`crate::store::KeyedStore`]).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub store: Option<StoreFiles>,
+}
+
+/// What is to be known of the files of a store's snapshot.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StoreFiles {
+    /// The backend that wrote them ([`crate::store::StateBackend::name`]).
+    pub backend: String,
+    /// The name of each file, which the store looks for.
+    pub names: Vec<String>,
 }
 
 /// How the items of an operator's list are dealt out when the parallelism changes.

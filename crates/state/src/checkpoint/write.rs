@@ -53,7 +53,7 @@ impl JobCheckpoints {
             Some(files) => files,
             None => all(keyed.files.iter().map(|file| self.write_state_file(file)).collect()).await?,
         };
-        Ok(KeyedSnapshot { range: keyed.range, files })
+        Ok(KeyedSnapshot { range: keyed.range, files, store: None })
     }
 
     async fn write_state_file(&self, file: &StateFile) -> Result<Blob> {

@@ -88,7 +88,7 @@ proptest! {
     #[test]
     fn every_key_group_comes_to_its_owner(old in 1..=MAX, new in 1..=MAX) {
         let snapshot = |index| {
-            let keyed = KeyedSnapshot { range: max().range(index, old), files: vec![Blob::Inline(vec![index as u8])] };
+            let keyed = KeyedSnapshot { range: max().range(index, old), files: vec![Blob::Inline(vec![index as u8])], store: None };
             OperatorSnapshot { keyed: Some(keyed), lists: BTreeMap::new() }
         };
         let restores = redistribute(&operator((0..old).map(snapshot).collect()), max(), new).unwrap();

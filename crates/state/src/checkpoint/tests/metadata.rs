@@ -9,7 +9,8 @@ fn sample() -> CheckpointMetadata {
     let list =
         crate::ListSnapshot { redistribution: crate::Redistribution::Union, lengths: vec![3], items: file.clone() };
     snapshot.lists.insert("offsets \"quoted\"".into(), list);
-    snapshot.keyed = Some(crate::KeyedSnapshot { range: max().all(), files: vec![file, Blob::Inline(vec![0, 255])] });
+    snapshot.keyed =
+        Some(crate::KeyedSnapshot { range: max().all(), files: vec![file, Blob::Inline(vec![0, 255])], store: None });
     metadata("job \u{1F980}", 7, -5, snapshot)
 }
 
