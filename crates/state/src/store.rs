@@ -6,8 +6,11 @@
 //!
 //! A key in a store is [`store_key`]: key group and state first, so that one group of one state is one range.
 
+pub mod conformance;
+mod memory;
 mod rows;
 
+pub use memory::{MemoryBackend, MemoryStore};
 pub use rows::{Rows, WriteBatch};
 
 use flott_core::{Configuration, KeyGroup, KeyGroupRange, ProcessingTime, Result};
@@ -31,7 +34,8 @@ pub const KEY_HEAD: usize = 2 + 4;
 /// Bytes before the value of a state with TTL: the time of its last access that counts, in milliseconds since the
 /// epoch, little-endian.
 pub const STAMP_HEAD: usize = 8;
-/// Keys of this group are what the layer above says about states; a snapshot holds them whatever its range.
+/// Keys of this group are what the layer above says about states; a snapshot holds them whatever its range, and they do
+/// not expire. If several snapshots that a store starts from have such a key, they have the same value for it.
 pub const ABOUT_GROUP: KeyGroup = KeyGroup(u16::MAX);
 
 /// Appends the head of a store's key.
@@ -40,6 +44,9 @@ pub fn store_key(group: KeyGroup, state: StateNumber, out: &mut Vec<u8>) {
     out.extend_from_slice(&state.0.to_be_bytes());
 }
 
+/// Takes what was found for keys: the position of the key, and its value.
+pub type Found<'a> = dyn FnMut(usize, Option<&[u8]>) -> Result<()> + 'a;
+
 /// Goes over entries in order of their keys: key, value, and the answer whether to go on.
 pub type Visit<'a> = dyn FnMut(&[u8], &[u8]) -> Result<bool> + 'a;
 
@@ -47,11 +54,11 @@ pub type Visit<'a> = dyn FnMut(&[u8], &[u8]) -> Result<bool> + 'a;
 /// alone writes; any thread may read.
 pub trait KeyedStore: Send + Sync {
     /// Looks up `keys`, which are in ascending order and distinct, and calls `found` with the position and the value
-    /// of each, in order.
+    /// of each, in order. `found` does not call the store.
     ///
     /// # Errors
     /// `Corrupt` when what was stored cannot be read any more, `Io` kinds of the disk, and what `found` returns.
-    fn get_all(&self, keys: &Rows, found: &mut dyn FnMut(usize, Option<&[u8]>) -> Result<()>) -> Result<()>;
+    fn get_all(&self, keys: &Rows, found: &mut Found<'_>) -> Result<()>;
 
     /// Writes puts and deletions, all or nothing. Keys are in ascending order and distinct.
     ///
@@ -59,7 +66,8 @@ pub trait KeyedStore: Send + Sync {
     /// `Limit` when the disk is full; otherwise as [`KeyedStore::get_all`].
     fn write(&self, batch: &WriteBatch) -> Result<()>;
 
-    /// Visits the entries from `from` up to but not including `to`, in order, until `visit` returns false.
+    /// Visits the entries from `from` up to but not including `to`, in order, until `visit` returns false. `visit` does
+    /// not call the store.
     ///
     /// # Errors
     /// As [`KeyedStore::get_all`], and what `visit` returns.
