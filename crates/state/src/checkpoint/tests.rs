@@ -9,7 +9,7 @@ mod metadata;
 mod snapshots;
 
 use super::*;
-use crate::keyed::{AnyKeyedState, KeyedFiles, KeyedState, ValueState};
+use crate::keyed::{AnyKeyedState, KeyedFiles, KeyedPart, KeyedState, SnapshotKind, ValueState};
 use crate::operator::OperatorState;
 use crate::snapshot::{Blob, OperatorSnapshot};
 use bytes::Bytes;
@@ -52,7 +52,12 @@ impl Counter {
     }
 
     fn files(&mut self, job: &JobCheckpoints) -> KeyedFiles {
-        AnyKeyedState::snapshot(&mut self.state, false, &mut || job.new_shared_file()).unwrap()
+        let mut name_file = || job.new_shared_file();
+        AnyKeyedState::open_snapshot(&mut self.state, SnapshotKind::Incremental, &mut name_file).unwrap();
+        match AnyKeyedState::continue_snapshot(&mut self.state, usize::MAX, &mut name_file).unwrap() {
+            Some(KeyedPart::Files(files)) => files,
+            _ => panic!("state on the heap gives files"),
+        }
     }
 
     async fn restored(job: &JobCheckpoints, snapshot: &OperatorSnapshot) -> Counter {

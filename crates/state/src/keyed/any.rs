@@ -1,10 +1,13 @@
 //! Keyed state seen from outside: by user functions, which have it in their context, and by the runtime, which does
 //! not know its key type.
 
-use super::{KeyedFiles, KeyedState};
+use super::opened::{KeyedPart, SnapshotKind};
+use super::KeyedState;
+use crate::store::KeyedStore;
 use bytes::Bytes;
 use flott_core::{Error, Key, ProcessingTime, Result};
 use std::any::Any;
+use std::sync::Arc;
 
 /// Anything that leads to keyed state: the state itself, or the context that a user function is given.
 pub trait StateAccess {
@@ -31,18 +34,30 @@ pub trait AnyKeyedState: Send {
     fn next_processing_timer(&self) -> Option<ProcessingTime>;
     /// Tells the state the time, which TTL goes by.
     fn set_now(&mut self, now: ProcessingTime);
-    /// Takes a snapshot: only what changed since the one before, unless `full` or the changes have outgrown the
-    /// whole. The bytes are in memory when this returns; the files still have to be written. `name_file` gives the
-    /// path of a new file relative to the job's folder.
+    /// Puts the state on a store, before anything is restored or registered. Without, it is on the heap.
     ///
     /// # Errors
-    /// `Internal` when a value cannot be encoded; `Limit` when one key group is too large for a file.
-    fn snapshot(&mut self, full: bool, name_file: &mut dyn FnMut() -> String) -> Result<KeyedFiles>;
-    /// Writes everything into one file of its own, for a savepoint. Later snapshots do not build on it.
+    /// `Internal` when it is too late.
+    fn use_store(&mut self, store: Arc<dyn KeyedStore>) -> Result<()>;
+    /// Opens a snapshot: what changes from now on is not part of it. It is taken by
+    /// [`AnyKeyedState::continue_snapshot`] while the stream goes on. One that is still open is taken first.
     ///
     /// # Errors
-    /// As [`AnyKeyedState::snapshot`].
-    fn savepoint(&mut self, name_file: &mut dyn FnMut() -> String) -> Result<KeyedFiles>;
+    /// As [`AnyKeyedState::continue_snapshot`].
+    fn open_snapshot(&mut self, kind: SnapshotKind, name_file: &mut dyn FnMut() -> String) -> Result<()>;
+    /// Takes some more of the open snapshot: about so many bytes. The result comes when that was all: files in memory
+    /// that still have to be written, or a store that still has to be asked for its own. `name_file` gives the path of
+    /// a new file relative to the job's folder.
+    ///
+    /// # Errors
+    /// `Internal` when a value cannot be encoded or no snapshot is open; `Limit` when one key group is too large for a
+    /// file; those of the store.
+    fn continue_snapshot(&mut self, bytes: usize, name_file: &mut dyn FnMut() -> String) -> Result<Option<KeyedPart>>;
+    /// Makes memory free if too much is in use; called when an operator is done with a batch.
+    ///
+    /// # Errors
+    /// Those of the store.
+    fn settle(&mut self) -> Result<()>;
     /// Takes the files of a checkpoint, of each [`crate::KeyedSnapshot`] the full one first; entries of other key
     /// groups are skipped. Called before any state is registered.
     ///
@@ -75,12 +90,20 @@ impl<K: Key> AnyKeyedState for KeyedState<K> {
         KeyedState::set_now(self, now);
     }
 
-    fn snapshot(&mut self, full: bool, name_file: &mut dyn FnMut() -> String) -> Result<KeyedFiles> {
-        self.take_snapshot(full, name_file)
+    fn use_store(&mut self, store: Arc<dyn KeyedStore>) -> Result<()> {
+        KeyedState::use_store(self, store)
     }
 
-    fn savepoint(&mut self, name_file: &mut dyn FnMut() -> String) -> Result<KeyedFiles> {
-        self.take_savepoint(name_file)
+    fn open_snapshot(&mut self, kind: SnapshotKind, name_file: &mut dyn FnMut() -> String) -> Result<()> {
+        KeyedState::open_snapshot(self, kind, name_file)
+    }
+
+    fn continue_snapshot(&mut self, bytes: usize, name_file: &mut dyn FnMut() -> String) -> Result<Option<KeyedPart>> {
+        KeyedState::continue_snapshot(self, bytes, name_file)
+    }
+
+    fn settle(&mut self) -> Result<()> {
+        KeyedState::settle(self)
     }
 
     fn restore(&mut self, file: Bytes) -> Result<()> {

@@ -9,7 +9,7 @@
 use super::shape::StateShape;
 use super::table::{AnyTable, Counts};
 use bytes::{Buf, Bytes};
-use flott_core::{Error, KeyGroup, KeyGroupRange, Result};
+use flott_core::{Error, Key, KeyGroup, KeyGroupRange, Result};
 use std::collections::BTreeMap;
 
 const MAGIC: &[u8; 4] = b"FLKS";
@@ -18,15 +18,15 @@ const VERSION: u8 = 1;
 const SECTION_HEAD: usize = 2 + 2 + 4 + 4 + 4;
 
 /// Writes one file.
-pub(super) struct FileWriter<'a> {
-    states: Vec<(&'a str, StateShape)>,
+pub(super) struct FileWriter {
+    states: Vec<(String, StateShape)>,
     out: Vec<u8>,
     head_bytes: usize,
 }
 
-impl<'a> FileWriter<'a> {
+impl FileWriter {
     /// A file of these states; about `room` bytes are expected.
-    pub fn new(states: Vec<(&'a str, StateShape)>, room: usize) -> Self {
+    pub fn new(states: Vec<(String, StateShape)>, room: usize) -> Self {
         let mut out = Vec::with_capacity(room + 256);
         out.extend_from_slice(MAGIC);
         out.push(VERSION);
@@ -64,7 +64,7 @@ impl<'a> FileWriter<'a> {
             Error::limit(format!(
                 "state `{}` has {bytes} bytes in one key group, more than the 4 GiB that fit into a checkpoint; \
                  give the operator a higher max parallelism, which starts it with empty state",
-                self.states.get(state).map_or("", |(name, _)| name)
+                self.states.get(state).map_or("", |(name, _)| name.as_str())
             ))
         })?;
         let mut head = [0; SECTION_HEAD];
@@ -77,9 +77,21 @@ impl<'a> FileWriter<'a> {
         Ok(())
     }
 
-    /// The whole file.
-    pub fn finish(self) -> Bytes {
-        Bytes::from(self.out)
+    /// Bytes so far.
+    pub fn len(&self) -> usize {
+        self.out.len()
+    }
+
+    /// The number of a state in the file.
+    pub fn number(&self, name: &str) -> Option<usize> {
+        self.states.iter().position(|(n, _)| n == name)
+    }
+
+    /// The whole file; what is added from now on goes into another one of the same states.
+    pub fn finish(&mut self) -> Bytes {
+        let mut next = Vec::with_capacity(self.head_bytes);
+        next.extend_from_slice(&self.out[..self.head_bytes]);
+        Bytes::from(std::mem::replace(&mut self.out, next))
     }
 }
 
@@ -107,8 +119,8 @@ impl Restored {
         self.states.keys().cloned().collect()
     }
 
-    pub fn states(&self) -> Vec<(&str, StateShape)> {
-        self.states.iter().map(|(name, state)| (name.as_str(), state.shape)).collect()
+    pub fn states(&self) -> impl Iterator<Item = (String, StateShape)> {
+        self.states.iter().map(|(name, state)| (name.clone(), state.shape))
     }
 
     pub fn shape(&self, name: &str) -> Option<StateShape> {
@@ -143,7 +155,7 @@ impl Restored {
     }
 
     /// Moves what there is under `name` into its table.
-    pub fn apply(&mut self, name: &str, shape: StateShape, table: &mut dyn AnyTable) -> Result<()> {
+    pub fn apply<K: Key>(&mut self, name: &str, shape: StateShape, table: &mut dyn AnyTable<K>) -> Result<()> {
         let Some(state) = self.states.remove(name) else { return Ok(()) };
         let misfit = |why: &str| {
             Error::corrupt(format!(
@@ -162,15 +174,16 @@ impl Restored {
         Ok(())
     }
 
-    /// Copies the sections of `name` into a file that lists it.
-    pub fn copy_to(&self, name: &str, writer: &mut FileWriter<'_>) -> Result<()> {
-        let number = writer.states.iter().position(|(n, _)| *n == name);
-        let (Some(number), Some(state)) = (number, self.states.get(name)) else { return Ok(()) };
-        for section in &state.sections {
-            writer.section(number, section.group, |out| {
-                out.extend_from_slice(&section.bytes);
-                Ok(section.counts)
-            })?;
+    /// Copies everything into a file that lists it.
+    pub fn copy_to(&self, writer: &mut FileWriter) -> Result<()> {
+        for (name, state) in &self.states {
+            let Some(number) = writer.number(name) else { continue };
+            for section in &state.sections {
+                writer.section(number, section.group, |out| {
+                    out.extend_from_slice(&section.bytes);
+                    Ok(section.counts)
+                })?;
+            }
         }
         Ok(())
     }

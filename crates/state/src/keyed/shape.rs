@@ -12,7 +12,9 @@ pub(super) enum StateShape {
     Value { timed: bool },
     /// A list.
     List { timed: bool },
-    /// A map.
+    /// A map, in files of format version 1: all of it is one value.
+    WholeMap { timed: bool },
+    /// A map, of which each entry is one of the table's.
     Map { timed: bool },
 }
 
@@ -25,7 +27,8 @@ impl StateShape {
             StateShape::Table => (0, false),
             StateShape::Value { timed } => (1, timed),
             StateShape::List { timed } => (2, timed),
-            StateShape::Map { timed } => (3, timed),
+            StateShape::WholeMap { timed } => (3, timed),
+            StateShape::Map { timed } => (4, timed),
         };
         if timed { kind | TIMED } else { kind }
     }
@@ -37,7 +40,8 @@ impl StateShape {
             0 if !timed => Some(StateShape::Table),
             1 => Some(StateShape::Value { timed }),
             2 => Some(StateShape::List { timed }),
-            3 => Some(StateShape::Map { timed }),
+            3 => Some(StateShape::WholeMap { timed }),
+            4 => Some(StateShape::Map { timed }),
             _ => None,
         }
     }
@@ -48,6 +52,7 @@ impl StateShape {
             StateShape::Table => StateShape::Table,
             StateShape::Value { .. } => StateShape::Value { timed },
             StateShape::List { .. } => StateShape::List { timed },
+            StateShape::WholeMap { .. } => StateShape::WholeMap { timed },
             StateShape::Map { .. } => StateShape::Map { timed },
         }
     }
@@ -61,8 +66,8 @@ impl fmt::Display for StateShape {
             StateShape::Value { timed: true } => "a value with TTL",
             StateShape::List { timed: false } => "a list",
             StateShape::List { timed: true } => "a list with TTL",
-            StateShape::Map { timed: false } => "a map",
-            StateShape::Map { timed: true } => "a map with TTL",
+            StateShape::WholeMap { timed: false } | StateShape::Map { timed: false } => "a map",
+            StateShape::WholeMap { timed: true } | StateShape::Map { timed: true } => "a map with TTL",
         })
     }
 }

@@ -1,17 +1,19 @@
 //! The chain of files that keyed state consists of in checkpoints: a full one, then what changed, oldest first.
 //!
-//! Taking a snapshot encodes the changes into one more file. A file's bytes stay in memory until they are safe in
+//! A snapshot is opened at once and then taken bit by bit, into one more file. A file's bytes stay in memory until they are safe in
 //! storage, so a checkpoint that fails loses nothing: the next one has the same file in its chain and writes it.
 
 use super::file::{FileWriter, Restored};
-use super::shape::StateShape;
-use super::table::{AnyTable, Take};
+use super::state::Named;
+use super::table::Take;
 use bytes::Bytes;
-use flott_core::{KeyGroupRange, ProcessingTime, Result};
+use flott_core::{Key, KeyGroup, KeyGroupRange, ProcessingTime, Result};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// After this many files a full one is written, however small the changes are: each costs a request at restore.
 const CHAIN_MAX: usize = 64;
+/// A file that has become so large is closed and another one begun, so that no upload is too long.
+const FILE_BYTES_MAX: usize = 64 << 20;
 
 /// A file of keyed state on its way to storage.
 pub struct StateFile {
@@ -95,85 +97,103 @@ impl KeyedFiles {
     }
 }
 
-/// A state as the chain sees it.
-pub(super) type NamedTable<'a> = (&'a str, StateShape, &'a mut dyn AnyTable);
-
 /// The files that the state consists of so far.
 #[derive(Default)]
 pub(super) struct Chain {
     files: Vec<Arc<StateFile>>,
+    /// How many of them are the full part.
+    full: usize,
 }
 
 impl Chain {
     /// Makes the next snapshot a full one.
     pub fn restart(&mut self) {
         self.files.clear();
+        self.full = 0;
     }
 
-    pub fn snapshot(
-        &mut self,
-        range: KeyGroupRange,
-        now: ProcessingTime,
-        states: Vec<NamedTable<'_>>,
-        restored: &Restored,
-        full: bool,
-        name_file: &mut dyn FnMut() -> String,
-    ) -> Result<KeyedFiles> {
-        if full || self.is_outgrown() {
-            self.files.clear();
-        }
-        let take = if self.files.is_empty() { Take::All } else { Take::Changes };
-        let written = write(range, now, states, restored, take);
-        if written.is_err() {
-            // Part of the changes has been taken; only a full file can make up for that.
-            self.files.clear();
-        }
-        if let Some(bytes) = written? {
-            self.files.push(StateFile::new(name_file(), bytes));
-        }
-        Ok(KeyedFiles { range, files: self.files.clone() })
+    /// Whether the next snapshot has to be a full one: there is none yet, the changes have become more than the whole
+    /// was, or are in too many files.
+    pub fn is_outgrown(&self) -> bool {
+        let (full, changes) = self.files.split_at(self.full);
+        let bytes = |files: &[Arc<StateFile>]| files.iter().map(|f| f.len).sum::<u64>();
+        full.is_empty() || 1 + changes.len() >= CHAIN_MAX || bytes(changes) > bytes(full)
     }
 
-    pub fn savepoint(
-        &self,
-        range: KeyGroupRange,
-        now: ProcessingTime,
-        states: Vec<NamedTable<'_>>,
-        restored: &Restored,
-        name_file: &mut dyn FnMut() -> String,
-    ) -> Result<KeyedFiles> {
-        let bytes = write(range, now, states, restored, Take::Copy)?;
-        let files = bytes.into_iter().map(|bytes| StateFile::new(name_file(), bytes)).collect();
-        Ok(KeyedFiles { range, files })
-    }
-
-    /// Whether a full file is due: the changes have become more than the whole was, or are too many.
-    fn is_outgrown(&self) -> bool {
-        let changes: u64 = self.files.iter().skip(1).map(|f| f.len).sum();
-        self.files.len() >= CHAIN_MAX || self.files.first().is_some_and(|full| changes > full.len)
+    /// Adds the files of a snapshot and gives all that it consists of.
+    pub fn add(&mut self, take: Take, files: Vec<Arc<StateFile>>) -> Vec<Arc<StateFile>> {
+        match take {
+            Take::Copy => return files,
+            Take::All => {
+                self.full = files.len();
+                self.files = files;
+            }
+            Take::Changes | Take::Unwritten => self.files.extend(files),
+        }
+        self.files.clone()
     }
 }
 
-/// Writes the states into a file. No file comes of changes where nothing has changed.
-fn write(
-    range: KeyGroupRange,
-    now: ProcessingTime,
-    states: Vec<NamedTable<'_>>,
-    restored: &Restored,
-    take: Take,
-) -> Result<Option<Bytes>> {
-    // A full file also carries what no one has registered, so that it is not lost; changes need not repeat it.
-    let carried = if take == Take::Changes { Vec::new() } else { restored.states() };
-    let names = states.iter().map(|(name, shape, _)| (*name, *shape)).chain(carried.iter().copied());
-    let room = states.iter().map(|(_, _, table)| table.snapshot_bytes(take)).sum();
-    let mut writer = FileWriter::new(names.collect(), room);
-    for (state, (_, _, table)) in states.into_iter().enumerate() {
-        for group in range.iter() {
-            writer.section(state, group, |out| table.snapshot_group(group, take, now, out))?;
+/// A snapshot of tables in memory that has been opened: which part of it is in files already.
+pub(super) struct Opened {
+    pub take: Take,
+    writer: FileWriter,
+    files: Vec<Arc<StateFile>>,
+    /// The table and the group that come next.
+    table: usize,
+    place: usize,
+}
+
+impl Opened {
+    /// Opens the snapshot of tables and of what no one has registered, which a full one carries along.
+    pub fn new<K: Key>(take: Take, tables: &mut [Named<K>], restored: &Restored) -> Opened {
+        let room: usize = tables.iter().map(|t| t.table.snapshot_bytes(take)).sum();
+        let carried = restored.states().filter(|_| take != Take::Changes);
+        let names = tables.iter().map(|t| (t.name.clone(), t.shape)).chain(carried).collect();
+        tables.iter_mut().for_each(|t| t.table.open(take));
+        let writer = FileWriter::new(names, room.min(FILE_BYTES_MAX));
+        Opened { take, writer, files: Vec::new(), table: 0, place: 0 }
+    }
+
+    /// Takes at least one group, and more until `bytes` have come. Returns whether that was all.
+    pub fn go_on<K: Key>(
+        &mut self,
+        tables: &mut [Named<K>],
+        (range, now): (KeyGroupRange, ProcessingTime),
+        restored: &Restored,
+        bytes: usize,
+        name_file: &mut dyn FnMut() -> String,
+    ) -> Result<bool> {
+        let mut taken = 0;
+        while let Some(named) = tables.get_mut(self.table) {
+            let before = self.writer.len();
+            let (take, group) = (self.take, KeyGroup(range.start + self.place as u16));
+            self.writer.section(self.table, group, |out| named.table.take_group(group, take, now, out))?;
+            taken += self.writer.len() - before;
+            self.place += 1;
+            if self.place == range.len() {
+                named.table.close();
+                (self.table, self.place) = (self.table + 1, 0);
+            }
+            if self.writer.len() >= FILE_BYTES_MAX {
+                self.files.push(StateFile::new(name_file(), self.writer.finish()));
+            }
+            if taken >= bytes {
+                return Ok(false);
+            }
         }
+        if self.take != Take::Changes {
+            restored.copy_to(&mut self.writer)?;
+        }
+        // Of a full snapshot there is a file even if it holds nothing.
+        if !self.writer.is_empty() || (self.take != Take::Changes && self.files.is_empty()) {
+            self.files.push(StateFile::new(name_file(), self.writer.finish()));
+        }
+        Ok(true)
     }
-    for (name, _) in carried {
-        restored.copy_to(name, &mut writer)?;
+
+    /// The files, once all has been taken.
+    pub fn into_files(self) -> Vec<Arc<StateFile>> {
+        self.files
     }
-    Ok((take != Take::Changes || !writer.is_empty()).then(|| writer.finish()))
 }

@@ -1,15 +1,20 @@
 //! The keyed state of one operator: its tables, its timers, the current key.
 
 use super::file::Restored;
+use super::opened::OpenSnapshot;
 use super::shape::StateShape;
 use super::snapshot::Chain;
-use super::table::AnyTable;
+use super::stored::StoredState;
+use super::table::{AnyTable, Arrange, StateTable};
 use super::timers::AnyTimers;
-use super::{KeySlot, KeyedFiles, StateTable, TimerKind, Timers};
+use super::ttl::Ttl;
+use super::{KeyMap, KeySlot, TimerKind, Timers};
+use crate::store::{KeyedStore, StateNumber};
 use bytes::Bytes;
 use flott_core::{Data, Error, Key, KeyGroupRange, MaxParallelism, ProcessingTime, Result};
 use std::any::Any;
 use std::marker::PhantomData;
+use std::sync::Arc;
 
 /// Of how many keys an operator best has the state fetched at once ([`KeyedState::prefetch`]).
 pub const PREFETCH_KEYS: usize = 64;
@@ -42,10 +47,11 @@ impl<N> Clone for TimersId<N> {
 
 impl<N> Copy for TimersId<N> {}
 
-struct Named {
-    name: String,
-    shape: StateShape,
-    table: Box<dyn AnyTable>,
+/// A registered state.
+pub(super) struct Named<K> {
+    pub name: String,
+    pub shape: StateShape,
+    pub table: Box<dyn AnyTable<K>>,
 }
 
 /// All keyed state of an operator whose keys are `K`, for the key groups that the subtask owns.
@@ -53,7 +59,7 @@ pub struct KeyedState<K> {
     max: MaxParallelism,
     range: KeyGroupRange,
     /// In order of registration.
-    tables: Vec<Named>,
+    pub(super) tables: Vec<Named<K>>,
     timers: Vec<Box<dyn AnyTimers>>,
     current: Option<(K, KeySlot)>,
     /// Timers are not registered any more.
@@ -61,8 +67,12 @@ pub struct KeyedState<K> {
     /// The time that TTL goes by: read from the clock once per batch.
     now: ProcessingTime,
     /// State of the checkpoint that no one has registered yet.
-    restored: Restored,
-    chain: Chain,
+    pub(super) restored: Restored,
+    pub(super) chain: Chain,
+    /// What lies below; nothing on the heap.
+    pub(super) stored: Option<StoredState>,
+    /// A snapshot that is not taken in full yet.
+    pub(super) opened: Option<OpenSnapshot>,
 }
 
 impl<K: Key> KeyedState<K> {
@@ -78,7 +88,21 @@ impl<K: Key> KeyedState<K> {
             now: ProcessingTime(0),
             restored: Restored::default(),
             chain: Chain::default(),
+            stored: None,
+            opened: None,
         }
+    }
+
+    /// Puts the state on a store, before anything is registered.
+    ///
+    /// # Errors
+    /// `Internal` when something is.
+    pub fn use_store(&mut self, store: Arc<dyn KeyedStore>) -> Result<()> {
+        if !self.tables.is_empty() {
+            return Err(Error::internal("keyed state was put on a store after states were registered"));
+        }
+        self.stored = Some(StoredState::new(store));
+        Ok(())
     }
 
     /// Registers the state `name` and fills it with what the checkpoint holds for it.
@@ -86,7 +110,7 @@ impl<K: Key> KeyedState<K> {
     /// # Errors
     /// `Invalid` when the name is taken; `Corrupt` when the checkpoint holds something of another type under it.
     pub fn register<N: Key, V: Data>(&mut self, name: &str) -> Result<TableId<N, V>> {
-        let table = self.restored_table(name, StateShape::Table)?;
+        let table = self.restored_table(name, StateShape::Table, Arrange::Flat, None)?;
         self.add_table(name, StateShape::Table, table)
     }
 
@@ -96,25 +120,68 @@ impl<K: Key> KeyedState<K> {
     /// # Errors
     /// As [`KeyedState::register`].
     pub fn register_parted<N: Key, V: Data>(&mut self, name: &str) -> Result<TableId<N, V>> {
-        let mut table = StateTable::parted(self.max, self.range);
-        self.restored.apply(name, StateShape::Table, &mut table)?;
+        let table = self.restored_table(name, StateShape::Table, Arrange::ByNamespace, None)?;
         self.add_table(name, StateShape::Table, table)
     }
 
-    /// A table with what the checkpoint holds under `name`, which must be of this shape.
+    /// A table with what the checkpoint holds under `name`, which must be of this shape. `stamp` is that of values
+    /// with a TTL.
     pub(super) fn restored_table<N: Key, V: Data>(
         &mut self,
         name: &str,
         shape: StateShape,
+        arrange: Arrange,
+        stamp: Option<fn(&V) -> i64>,
     ) -> Result<StateTable<K, N, V>> {
-        let mut table = StateTable::new(self.max, self.range);
+        let mut table = StateTable::new(self.max, self.range, arrange);
+        if let Some(stored) = &self.stored {
+            stored.check(name, shape)?;
+            table.put_on(stored.store.clone(), StateNumber::of(name), stamp);
+        }
         self.restored.apply(name, shape, &mut table)?;
         Ok(table)
     }
 
+    /// The content of a table as that of one with other values under the same name.
+    pub(super) fn converted<N: Key, V: Data, W: Data>(
+        &mut self,
+        name: &str,
+        from: StateTable<K, N, V>,
+        stamp: Option<fn(&W) -> i64>,
+        map: impl FnMut(V) -> W,
+    ) -> Result<StateTable<K, N, W>> {
+        let mut to = StateTable::new(self.max, self.range, from.arrange());
+        if let Some(stored) = &self.stored {
+            to.put_on(stored.store.clone(), StateNumber::of(name), stamp);
+        }
+        from.convert(&mut to, map)?;
+        Ok(to)
+    }
+
+    /// The maps that a checkpoint of format 1 holds under `name`, one value for each key.
+    pub(super) fn whole_maps<UK: Key, W: Data>(
+        &mut self,
+        name: &str,
+        timed: bool,
+    ) -> Result<StateTable<K, (), KeyMap<UK, W>>> {
+        let mut maps = StateTable::new(self.max, self.range, Arrange::Flat);
+        self.restored.apply(name, StateShape::WholeMap { timed }, &mut maps)?;
+        Ok(maps)
+    }
+
     /// The shape in which the checkpoint holds `name`.
-    pub(super) fn restored_shape(&self, name: &str) -> Option<StateShape> {
-        self.restored.shape(name)
+    pub(super) fn restored_shape(&self, name: &str) -> Result<Option<StateShape>> {
+        match (self.restored.shape(name), &self.stored) {
+            (None, Some(stored)) => stored.shape(name),
+            (shape, _) => Ok(shape),
+        }
+    }
+
+    /// Has the store drop values of a state that have expired.
+    pub(super) fn expire_in_store(&self, name: &str, ttl: Ttl) {
+        if let Some(stored) = &self.stored {
+            stored.store.expire_after(StateNumber::of(name), ttl.duration());
+        }
     }
 
     pub(super) fn add_table<N: Key, V: Data>(
@@ -132,6 +199,15 @@ impl<K: Key> KeyedState<K> {
             return Err(Error::invalid(
                 "an operator has more than 65535 states, or one with a name of more than 65535 bytes; use map state",
             ));
+        }
+        if let Some(stored) = &self.stored {
+            if let Some(other) = self.tables.iter().find(|t| StateNumber::of(&t.name) == StateNumber::of(name)) {
+                return Err(Error::invalid(format!(
+                    "the states `{name}` and `{}` of one operator have names of the same hash; rename one of them",
+                    other.name
+                )));
+            }
+            stored.note(name, shape)?;
         }
         // A file before may hold, as unregistered, what the table holds now.
         self.chain.restart();
@@ -172,7 +248,7 @@ impl<K: Key> KeyedState<K> {
     pub fn register_timers<N: Key>(&mut self, kind: TimerKind, name: &str) -> Result<TimersId<N>> {
         let table = self.register::<(i64, N), ()>(&format!("_timers/{}/{name}", kind.name()))?;
         let mut timers = Timers::<K, N>::new(kind, table.number);
-        timers.rebuild(self.table(table));
+        timers.rebuild(self.table(table))?;
         self.timers.push(Box::new(timers));
         Ok(TimersId { number: self.timers.len() - 1, types: PhantomData })
     }
@@ -190,7 +266,7 @@ impl<K: Key> KeyedState<K> {
             return Ok(false);
         }
         let (timers, table) = timers_and_table(timers, tables, id).ok_or_else(foreign_handle)?;
-        Ok(timers.register(table, *slot, key, namespace, time))
+        timers.register(table, *slot, key, namespace, time)
     }
 
     /// In batch mode, at the end of keys: timers that are registered from now on are ignored.
@@ -215,18 +291,23 @@ impl<K: Key> KeyedState<K> {
         let KeyedState { timers, tables, current, .. } = self;
         let Some((key, slot)) = current else { return Err(no_key()) };
         let (timers, table) = timers_and_table(timers, tables, id).ok_or_else(foreign_handle)?;
-        timers.delete(table, *slot, key, namespace, time);
-        Ok(())
+        timers.delete(table, *slot, key, namespace, time)
     }
 
     /// Takes the earliest timer that is due at `up_to` and makes its key the current one. Returns its time and
     /// namespace. Timers of one time come in no particular order.
-    pub fn pop_timer<N: Key>(&mut self, id: TimersId<N>, up_to: i64) -> Option<(i64, N)> {
+    ///
+    /// # Errors
+    /// Those of the store, where there is one.
+    pub fn pop_timer<N: Key>(&mut self, id: TimersId<N>, up_to: i64) -> Result<Option<(i64, N)>> {
         let (max, range) = (self.max, self.range);
-        let (timers, table) = timers_and_table(&mut self.timers, &mut self.tables, id)?;
-        let (time, key, slot, namespace) = timers.pop(table, up_to, |key| KeySlot::of(key, max, range))?;
-        self.current = Some((key, slot));
-        Some((time, namespace))
+        let (timers, table) =
+            timers_and_table(&mut self.timers, &mut self.tables, id).ok_or_else(foreign_handle)?;
+        let popped = timers.pop(table, up_to, |key| KeySlot::of(key, max, range))?;
+        Ok(popped.map(|(time, key, slot, namespace)| {
+            self.current = Some((key, slot));
+            (time, namespace)
+        }))
     }
 
     /// The earliest processing-time timer. It may have been deleted since, so that nothing is due then.
@@ -287,6 +368,19 @@ impl<K: Key> KeyedState<K> {
         self.tables.iter().for_each(|t| t.table.prefetch_all(slots));
     }
 
+    /// Looks up in the store, at once, what all states without namespace hold for the keys of a batch. An operator
+    /// calls it before it goes over the batch; on the heap there is nothing to do.
+    ///
+    /// # Errors
+    /// Those of the store.
+    #[inline]
+    pub fn load(&mut self, keys: &[K], slots: &[KeySlot]) -> Result<()> {
+        if self.stored.is_none() {
+            return Ok(());
+        }
+        self.tables.iter_mut().try_for_each(|t| t.table.load_all(keys, slots))
+    }
+
     /// Makes no key current: state may not be used until the next [`KeyedState::set_key`].
     pub fn clear_key(&mut self) {
         self.current = None;
@@ -321,18 +415,9 @@ impl<K: Key> KeyedState<K> {
     /// Sets the time that TTL goes by: before states are registered, then once per batch.
     pub fn set_now(&mut self, now: ProcessingTime) {
         self.now = now;
-    }
-
-    pub(super) fn take_snapshot(&mut self, full: bool, name_file: &mut dyn FnMut() -> String) -> Result<KeyedFiles> {
-        let KeyedState { tables, restored, chain, range, now, .. } = self;
-        let states = tables.iter_mut().map(|t| (t.name.as_str(), t.shape, &mut *t.table)).collect();
-        chain.snapshot(*range, *now, states, restored, full, name_file)
-    }
-
-    pub(super) fn take_savepoint(&mut self, name_file: &mut dyn FnMut() -> String) -> Result<KeyedFiles> {
-        let KeyedState { tables, restored, chain, range, now, .. } = self;
-        let states = tables.iter_mut().map(|t| (t.name.as_str(), t.shape, &mut *t.table)).collect();
-        chain.savepoint(*range, *now, states, restored, name_file)
+        if let Some(stored) = &self.stored {
+            stored.store.set_now(now);
+        }
     }
 
     pub(super) fn add_restored(&mut self, file: Bytes) -> Result<()> {
@@ -343,7 +428,7 @@ impl<K: Key> KeyedState<K> {
         self.restored.names()
     }
 
-    pub(super) fn tables(&self) -> impl Iterator<Item = &dyn AnyTable> {
+    pub(super) fn tables(&self) -> impl Iterator<Item = &dyn AnyTable<K>> {
         self.tables.iter().map(|t| &*t.table)
     }
 }
@@ -363,7 +448,7 @@ fn foreign_handle() -> Error {
 }
 
 #[inline]
-fn table_of<K: Key, N: Key, V: Data>(tables: &mut [Named], id: TableId<N, V>) -> Option<&mut StateTable<K, N, V>> {
+fn table_of<K: Key, N: Key, V: Data>(tables: &mut [Named<K>], id: TableId<N, V>) -> Option<&mut StateTable<K, N, V>> {
     let table: &mut dyn Any = &mut *tables.get_mut(id.number)?.table;
     table.downcast_mut()
 }
@@ -372,7 +457,7 @@ fn table_of<K: Key, N: Key, V: Data>(tables: &mut [Named], id: TableId<N, V>) ->
 #[expect(clippy::type_complexity, reason = "two borrows from two lists")]
 fn timers_and_table<'a, K: Key, N: Key>(
     timers: &'a mut [Box<dyn AnyTimers>],
-    tables: &'a mut [Named],
+    tables: &'a mut [Named<K>],
     id: TimersId<N>,
 ) -> Option<(&'a mut Timers<K, N>, &'a mut StateTable<K, (i64, N), ()>)> {
     let timers: &mut dyn Any = &mut **timers.get_mut(id.number)?;

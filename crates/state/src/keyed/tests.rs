@@ -22,13 +22,22 @@ struct Disk {
 
 impl Disk {
     fn snapshot(&mut self, state: &mut dyn AnyKeyedState, full: bool) -> KeyedFiles {
-        let named = &mut self.named;
-        state.snapshot(full, &mut || next_name(named)).unwrap()
+        self.take(state, if full { SnapshotKind::Full } else { SnapshotKind::Incremental })
     }
 
     fn savepoint(&mut self, state: &mut dyn AnyKeyedState) -> KeyedFiles {
+        self.take(state, SnapshotKind::Savepoint)
+    }
+
+    /// Takes a snapshot at once.
+    fn take(&mut self, state: &mut dyn AnyKeyedState, kind: SnapshotKind) -> KeyedFiles {
         let named = &mut self.named;
-        state.savepoint(&mut || next_name(named)).unwrap()
+        let mut name_file = || next_name(named);
+        state.open_snapshot(kind, &mut name_file).unwrap();
+        match state.continue_snapshot(usize::MAX, &mut name_file).unwrap() {
+            Some(KeyedPart::Files(files)) => files,
+            _ => panic!("state on the heap gives files"),
+        }
     }
 
     /// Writes what is unwritten; the first `limit` files only.

@@ -5,7 +5,7 @@
 //! the index until its time or until such leftovers are the greater part, and is skipped.
 
 use super::{KeySlot, StateTable};
-use flott_core::Key;
+use flott_core::{Key, Result};
 use std::any::Any;
 use std::collections::{BTreeMap, VecDeque};
 
@@ -52,13 +52,15 @@ impl<K: Key, N: Key> Timers<K, N> {
     }
 
     /// Makes the index again from the table.
-    pub(super) fn rebuild(&mut self, table: &StateTable<K, (i64, N), ()>) {
+    pub(super) fn rebuild(&mut self, table: &mut StateTable<K, (i64, N), ()>) -> Result<()> {
         self.index.clear();
-        for (key, (time, namespace), ()) in table.iter() {
+        self.indexed = 0;
+        table.for_each(|key, (time, namespace), ()| {
             self.index.entry(*time).or_default().push_back((key.clone(), namespace.clone()));
-        }
-        self.indexed = table.len();
+            self.indexed += 1;
+        })?;
         self.leftovers = 0;
+        Ok(())
     }
 
     #[inline]
@@ -69,13 +71,13 @@ impl<K: Key, N: Key> Timers<K, N> {
         key: &K,
         namespace: &N,
         time: i64,
-    ) -> bool {
-        let new = table.insert(slot, key, &(time, namespace.clone()), ());
+    ) -> Result<bool> {
+        let new = table.insert(slot, key, &(time, namespace.clone()), ())?;
         if new {
             self.index.entry(time).or_default().push_back((key.clone(), namespace.clone()));
             self.indexed += 1;
         }
-        new
+        Ok(new)
     }
 
     pub(super) fn delete(
@@ -85,13 +87,14 @@ impl<K: Key, N: Key> Timers<K, N> {
         key: &K,
         namespace: &N,
         time: i64,
-    ) {
-        if table.remove(slot, key, &(time, namespace.clone())).is_some() {
+    ) -> Result<()> {
+        if table.remove(slot, key, &(time, namespace.clone()))?.is_some() {
             self.leftovers += 1;
             if self.leftovers > LEFTOVERS_MIN && self.leftovers * 2 > self.indexed {
-                self.rebuild(table);
+                self.rebuild(table)?;
             }
         }
+        Ok(())
     }
 
     #[inline]
@@ -100,12 +103,12 @@ impl<K: Key, N: Key> Timers<K, N> {
         table: &mut StateTable<K, (i64, N), ()>,
         up_to: i64,
         slot_of: impl Fn(&K) -> KeySlot,
-    ) -> Option<(i64, K, KeySlot, N)> {
+    ) -> Result<Option<(i64, K, KeySlot, N)>> {
         loop {
-            let mut first = self.index.first_entry()?;
+            let Some(mut first) = self.index.first_entry() else { return Ok(None) };
             let time = *first.key();
             if time > up_to {
-                return None;
+                return Ok(None);
             }
             let Some((key, namespace)) = first.get_mut().pop_front() else {
                 first.remove();
@@ -114,8 +117,8 @@ impl<K: Key, N: Key> Timers<K, N> {
             self.indexed -= 1;
             let entry = (time, namespace);
             let slot = slot_of(&key);
-            if table.remove(slot, &key, &entry).is_some() {
-                return Some((time, key, slot, entry.1));
+            if table.remove(slot, &key, &entry)?.is_some() {
+                return Ok(Some((time, key, slot, entry.1)));
             }
             self.leftovers = self.leftovers.saturating_sub(1);
         }

@@ -108,6 +108,11 @@ impl Ttl {
         }))
     }
 
+    /// The time from the last access that counts to the end.
+    pub fn duration(&self) -> Duration {
+        Duration::from_millis(self.millis.unsigned_abs())
+    }
+
     /// What has a stamp up to this one has expired.
     #[inline]
     pub fn deadline(&self, now: ProcessingTime) -> Deadline {

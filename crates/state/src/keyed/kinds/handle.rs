@@ -1,37 +1,37 @@
 //! What every kind of state has inside: the number of its table, whose values carry stamps only when there is a TTL.
 
 use crate::keyed::shape::StateShape;
-use crate::keyed::table::Expire;
+use crate::keyed::table::{Arrange, Expire};
 use crate::keyed::ttl::{StateTtl, Ttl};
-use crate::keyed::{KeyedState, StateAccess, TableId};
-use flott_core::{Data, Error, Key, Result};
+use crate::keyed::{KeyMap, KeyedState, StateAccess, TableId};
+use flott_core::{Data, Error, Key, ProcessingTime, Result};
 
 /// A state that has been registered: its values are `P`, or `S` with stamps.
-pub(super) enum Bound<P, S> {
+pub(super) enum Bound<N, P, S> {
     /// Without TTL.
-    Plain(TableId<(), P>),
+    Plain(TableId<N, P>),
     /// With TTL.
-    Timed(TableId<(), S>, Ttl),
+    Timed(TableId<N, S>, Ttl),
 }
 
-impl<P, S> Clone for Bound<P, S> {
+impl<N, P, S> Clone for Bound<N, P, S> {
     fn clone(&self) -> Self {
         *self
     }
 }
 
-impl<P, S> Copy for Bound<P, S> {}
+impl<N, P, S> Copy for Bound<N, P, S> {}
 
 /// A state that may have been registered.
-pub(super) struct Handle<P, S>(Option<Bound<P, S>>);
+pub(super) struct Handle<N, P, S>(Option<Bound<N, P, S>>);
 
-impl<P, S> Clone for Handle<P, S> {
+impl<N, P, S> Clone for Handle<N, P, S> {
     fn clone(&self) -> Self {
         Handle(self.0)
     }
 }
 
-impl<P, S> Default for Handle<P, S> {
+impl<N, P, S> Default for Handle<N, P, S> {
     fn default() -> Self {
         Handle(None)
     }
@@ -43,34 +43,37 @@ pub(super) struct Stamping<P, S> {
     pub drop: fn(S) -> P,
 }
 
-impl<P: Data, S: Expire> Handle<P, S> {
+impl<N: Key, P: Data, S: Expire> Handle<N, P, S> {
     /// Registers the state; `shape` is that without TTL.
     pub fn register<K: Key>(
         keyed: &mut KeyedState<K>,
         name: &str,
-        shape: StateShape,
+        (shape, arrange): (StateShape, Arrange),
         ttl: Option<StateTtl>,
         stamping: &Stamping<P, S>,
     ) -> Result<Self> {
         let timed = shape.with_stamps(true);
-        let in_file = keyed.restored_shape(name);
+        let in_file = keyed.restored_shape(name)?;
         let bound = match Ttl::of(ttl)? {
             None => {
                 let table = if in_file == Some(timed) {
-                    keyed.restored_table(name, timed)?.map_values(stamping.drop)
+                    let with_stamps = keyed.restored_table(name, timed, arrange, Some(S::stamp))?;
+                    keyed.converted(name, with_stamps, None, stamping.drop)?
                 } else {
-                    keyed.restored_table(name, shape)?
+                    keyed.restored_table(name, shape, arrange, None)?
                 };
                 Bound::Plain(keyed.add_table(name, shape, table)?)
             }
             Some(ttl) => {
                 let now = keyed.now().0;
                 let mut table = if in_file == Some(shape) {
-                    keyed.restored_table(name, shape)?.map_values(|value| (stamping.add)(value, now))
+                    let plain = keyed.restored_table(name, shape, arrange, None)?;
+                    keyed.converted(name, plain, Some(S::stamp), |value| (stamping.add)(value, now))?
                 } else {
-                    keyed.restored_table(name, timed)?
+                    keyed.restored_table(name, timed, arrange, Some(S::stamp))?
                 };
                 table.set_ttl(ttl);
+                keyed.expire_in_store(name, ttl);
                 Bound::Timed(keyed.add_table(name, timed, table)?, ttl)
             }
         };
@@ -79,36 +82,50 @@ impl<P: Data, S: Expire> Handle<P, S> {
 
     /// The state, if it has been registered.
     #[inline]
-    pub fn bound(&self) -> Result<Bound<P, S>> {
+    pub fn bound(&self) -> Result<Bound<N, P, S>> {
         self.0.ok_or_else(unbound)
     }
 
+    /// Every key that has something, whether expired or not, each once.
+    pub fn keys<C: StateAccess>(&self, cx: &mut C) -> Result<Vec<C::Key>> {
+        let keyed = cx.keyed_state();
+        let mut keys = KeyMap::<C::Key, ()>::new();
+        let mut add = |key: &C::Key| {
+            if !keys.contains(key) {
+                keys.insert(key.clone(), ());
+            }
+        };
+        match self.bound()? {
+            Bound::Plain(id) => keyed.table(id).for_each(|key, _, _| add(key))?,
+            Bound::Timed(id, _) => keyed.table(id).for_each(|key, _, _| add(key))?,
+        }
+        Ok(keys.into_iter().map(|(key, ())| key).collect())
+    }
+}
+
+impl<P: Data, S: Expire> Handle<(), P, S> {
     /// Removes what the current key has.
     pub fn clear<C: StateAccess>(&self, cx: &mut C) -> Result<()> {
         match self.bound()? {
             Bound::Plain(id) => {
                 let (table, key, slot) = cx.keyed_state().keyed_table(id)?;
-                table.remove(slot, key, &());
+                table.remove(slot, key, &())?;
             }
             Bound::Timed(id, _) => {
-                let keyed = cx.keyed_state();
-                let now = keyed.now();
-                let (table, key, slot) = keyed.keyed_table(id)?;
-                table.clean_up(now);
-                table.remove(slot, key, &());
+                let now = now(cx);
+                let (table, key, slot) = cx.keyed_state().keyed_table(id)?;
+                table.clean_up(now)?;
+                table.remove(slot, key, &())?;
             }
         }
         Ok(())
     }
+}
 
-    /// Every key that has something, whether expired or not.
-    pub fn keys<C: StateAccess>(&self, cx: &mut C) -> Result<Vec<C::Key>> {
-        let keyed = cx.keyed_state();
-        Ok(match self.bound()? {
-            Bound::Plain(id) => keyed.table(id).iter().map(|(key, ..)| key.clone()).collect(),
-            Bound::Timed(id, _) => keyed.table(id).iter().map(|(key, ..)| key.clone()).collect(),
-        })
-    }
+/// The time that TTL goes by.
+#[inline]
+pub(super) fn now<C: StateAccess>(cx: &mut C) -> ProcessingTime {
+    cx.keyed_state().now()
 }
 
 #[cold]

@@ -2,7 +2,7 @@
 
 use super::handle::{Bound, Handle, Stamping};
 use crate::keyed::shape::StateShape;
-use crate::keyed::table::{Expire, Expired};
+use crate::keyed::table::{Arrange, Expire, Expired};
 use crate::keyed::ttl::{Deadline, StateTtl, Ttl};
 use crate::keyed::{KeyedState, StateAccess, TableId};
 use flott_core::{Data, Key, ProcessingTime, Result};
@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 /// A list per key (Flink's `ListState`). With a TTL each element expires on its own.
 pub struct ListState<V> {
-    handle: Handle<Vec<V>, StampedList<V>>,
+    handle: Handle<(), Vec<V>, StampedList<V>>,
 }
 
 /// A list whose elements carry stamps, kept apart so that the elements are a slice.
@@ -28,7 +28,7 @@ impl<V: Data> ListState<V> {
     /// As [`super::ValueState::register`].
     pub fn register<K: Key>(keyed: &mut KeyedState<K>, name: &str, ttl: Option<StateTtl>) -> Result<Self> {
         let stamping = Stamping { add: StampedList::of, drop: |list: StampedList<V>| list.values };
-        let handle = Handle::register(keyed, name, StateShape::List { timed: false }, ttl, &stamping)?;
+        let handle = Handle::register(keyed, name, (StateShape::List { timed: false }, Arrange::Flat), ttl, &stamping)?;
         Ok(ListState { handle })
     }
 
@@ -41,7 +41,7 @@ impl<V: Data> ListState<V> {
         match self.handle.bound()? {
             Bound::Plain(id) => {
                 let (table, key, slot) = cx.keyed_state().keyed_table(id)?;
-                Ok(table.get(slot, key, &()).map_or(&[], Vec::as_slice))
+                Ok(table.get(slot, key, &())?.map_or(&[], Vec::as_slice))
             }
             Bound::Timed(id, ttl) => get_timed(cx, id, ttl),
         }
@@ -55,14 +55,14 @@ impl<V: Data> ListState<V> {
         match self.handle.bound()? {
             Bound::Plain(id) => {
                 let (table, key, slot) = cx.keyed_state().keyed_table(id)?;
-                Ok(table.remove(slot, key, &()).unwrap_or_default())
+                Ok(table.remove(slot, key, &())?.unwrap_or_default())
             }
             Bound::Timed(id, ttl) => {
                 let keyed = cx.keyed_state();
                 let now = keyed.now();
                 let (table, key, slot) = keyed.keyed_table(id)?;
-                table.clean_up(now);
-                let mut list = table.remove(slot, key, &()).unwrap_or_default();
+                table.clean_up(now)?;
+                let mut list = table.remove(slot, key, &())?.unwrap_or_default();
                 if !ttl.return_expired {
                     list.drop_expired(ttl.deadline(now));
                 }
@@ -80,7 +80,7 @@ impl<V: Data> ListState<V> {
         match self.handle.bound()? {
             Bound::Plain(id) => {
                 let (table, key, slot) = cx.keyed_state().keyed_table(id)?;
-                table.get_or_insert_with(slot, key, &(), Vec::new).0.push(value);
+                table.get_or_insert_with(slot, key, &(), Vec::new)?.0.push(value);
             }
             Bound::Timed(id, ttl) => change_timed(cx, id, ttl, |list, now| list.push(value, now.0))?,
         }
@@ -100,7 +100,7 @@ impl<V: Data> ListState<V> {
         match self.handle.bound()? {
             Bound::Plain(id) => {
                 let (table, key, slot) = cx.keyed_state().keyed_table(id)?;
-                table.get_or_insert_with(slot, key, &(), Vec::new).0.extend(values);
+                table.get_or_insert_with(slot, key, &(), Vec::new)?.0.extend(values);
             }
             Bound::Timed(id, ttl) => change_timed(cx, id, ttl, |list, now| {
                 values.for_each(|value| list.push(value, now.0));
@@ -120,7 +120,7 @@ impl<V: Data> ListState<V> {
         match self.handle.bound()? {
             Bound::Plain(id) => {
                 let (table, key, slot) = cx.keyed_state().keyed_table(id)?;
-                table.insert(slot, key, &(), values);
+                table.insert(slot, key, &(), values)?;
             }
             Bound::Timed(id, ttl) => change_timed(cx, id, ttl, |list, now| *list = StampedList::of(values, now.0))?,
         }
@@ -149,14 +149,14 @@ fn get_timed<V: Data, C: StateAccess>(cx: &mut C, id: TableId<(), StampedList<V>
     let now = keyed.now();
     let deadline = ttl.deadline(now);
     let (table, key, slot) = keyed.keyed_table(id)?;
-    table.clean_up(now);
-    let Some(list) = table.get(slot, key, &()) else { return Ok(&[]) };
+    table.clean_up(now)?;
+    let Some(list) = table.get(slot, key, &())? else { return Ok(&[]) };
     let expired = list.stamps.iter().filter(|stamp| deadline.has_passed(**stamp)).count();
     let refreshed = ttl.refresh_on_read && list.stamps.iter().any(|stamp| *stamp != now.0);
     let found = if expired == list.stamps.len() {
-        table.remove_expired(slot, key, &())
+        table.remove_expired(slot, key, &())?
     } else if refreshed || expired > 0 && !ttl.return_expired {
-        table.get_mut(slot, key, &()).map(|list| {
+        table.get_mut(slot, key, &())?.map(|list| {
             // As in Flink, refreshing leaves out what has expired, even where it could still be seen.
             list.drop_expired(deadline);
             if ttl.refresh_on_read {
@@ -165,7 +165,7 @@ fn get_timed<V: Data, C: StateAccess>(cx: &mut C, id: TableId<(), StampedList<V>
             &*list
         })
     } else {
-        table.get(slot, key, &())
+        table.get(slot, key, &())?
     };
     Ok(found.map_or(&[], |list| list.values.as_slice()))
 }
@@ -179,8 +179,8 @@ fn change_timed<V: Data, C: StateAccess>(
     let keyed = cx.keyed_state();
     let now = keyed.now();
     let (table, key, slot) = keyed.keyed_table(id)?;
-    table.clean_up(now);
-    let (list, new) = table.get_or_insert_with(slot, key, &(), StampedList::default);
+    table.clean_up(now)?;
+    let (list, new) = table.get_or_insert_with(slot, key, &(), StampedList::default)?;
     // A list that is only ever added to, and never read, must not keep everything.
     if !new && !ttl.return_expired && list.stamps.first().is_some_and(|stamp| ttl.deadline(now).has_passed(*stamp)) {
         list.drop_expired(ttl.deadline(now));
@@ -215,20 +215,21 @@ impl<V> Default for StampedList<V> {
 }
 
 impl<V: Data> Expire for StampedList<V> {
-    fn expire(&mut self, deadline: Deadline) -> Expired {
+    fn has_expired(&self, deadline: Deadline) -> bool {
         // Elements stand in the order of their stamps, but for jumps of the clock; reading looks at every one.
-        match (self.stamps.first(), self.stamps.last()) {
-            (Some(first), _) if !deadline.has_passed(*first) => Expired::Nothing,
-            (Some(_), Some(last)) if !deadline.has_passed(*last) => {
-                self.drop_expired(deadline);
-                Expired::Part
-            }
-            _ if self.stamps.iter().all(|stamp| deadline.has_passed(*stamp)) => Expired::All,
-            _ => {
-                self.drop_expired(deadline);
-                Expired::Part
-            }
+        self.stamps.first().is_none_or(|first| deadline.has_passed(*first))
+    }
+
+    fn expire(&mut self, deadline: Deadline) -> Expired {
+        if self.stamps.iter().all(|stamp| deadline.has_passed(*stamp)) {
+            return Expired::All;
         }
+        self.drop_expired(deadline);
+        Expired::Part
+    }
+
+    fn stamp(&self) -> i64 {
+        self.stamps.iter().copied().max().unwrap_or(i64::MIN)
     }
 }
 

@@ -5,6 +5,7 @@ mod handle;
 mod list;
 mod map;
 mod reducing;
+mod timed;
 mod value;
 
 pub use aggregating::{AggregateFunction, AggregatingState};

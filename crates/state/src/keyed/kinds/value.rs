@@ -1,10 +1,11 @@
 //! One value per key.
 
-use super::handle::{Bound, Handle, Stamping};
+use super::handle::{Bound, Handle, Stamping, now};
+use super::timed;
 use crate::keyed::shape::StateShape;
-use crate::keyed::table::{Expire, Expired};
-use crate::keyed::ttl::{Deadline, Stamped, StateTtl, Ttl};
-use crate::keyed::{KeyedState, StateAccess, TableId};
+use crate::keyed::table::Arrange;
+use crate::keyed::ttl::{Stamped, StateTtl};
+use crate::keyed::{KeyedState, StateAccess};
 use flott_core::{Data, Key, Result};
 
 /// One value per key (Flink's `ValueState`). The handle is made when the operator opens; it holds no data.
@@ -23,7 +24,7 @@ use flott_core::{Data, Key, Result};
 /// # }
 /// ```
 pub struct ValueState<V> {
-    handle: Handle<V, Stamped<V>>,
+    handle: Handle<(), V, Stamped<V>>,
 }
 
 impl<V: Data> ValueState<V> {
@@ -34,7 +35,7 @@ impl<V: Data> ValueState<V> {
     /// else under the name.
     pub fn register<K: Key>(keyed: &mut KeyedState<K>, name: &str, ttl: Option<StateTtl>) -> Result<Self> {
         let stamping = Stamping { add: |value, stamp| Stamped { value, stamp }, drop: |stamped| stamped.value };
-        let handle = Handle::register(keyed, name, StateShape::Value { timed: false }, ttl, &stamping)?;
+        let handle = Handle::register(keyed, name, (StateShape::Value { timed: false }, Arrange::Flat), ttl, &stamping)?;
         Ok(ValueState { handle })
     }
 
@@ -47,9 +48,13 @@ impl<V: Data> ValueState<V> {
         match self.handle.bound()? {
             Bound::Plain(id) => {
                 let (table, key, slot) = cx.keyed_state().keyed_table(id)?;
-                Ok(table.get(slot, key, &()))
+                table.get(slot, key, &())
             }
-            Bound::Timed(id, ttl) => get_timed(cx, id, ttl),
+            Bound::Timed(id, ttl) => {
+                let now = now(cx);
+                let (table, key, slot) = cx.keyed_state().keyed_table(id)?;
+                timed::get((table, slot, key, &()), ttl, now)
+            }
         }
     }
 
@@ -62,17 +67,14 @@ impl<V: Data> ValueState<V> {
         match self.handle.bound()? {
             Bound::Plain(id) => {
                 let (table, key, slot) = cx.keyed_state().keyed_table(id)?;
-                table.insert(slot, key, &(), value);
+                table.insert(slot, key, &(), value).map(drop)
             }
             Bound::Timed(id, _) => {
-                let keyed = cx.keyed_state();
-                let now = keyed.now();
-                let (table, key, slot) = keyed.keyed_table(id)?;
-                table.clean_up(now);
-                table.insert(slot, key, &(), Stamped { value, stamp: now.0 });
+                let now = now(cx);
+                let (table, key, slot) = cx.keyed_state().keyed_table(id)?;
+                timed::set((table, slot, key, &()), now, value)
             }
         }
-        Ok(())
     }
 
     /// Changes the current key's value in place, which is made by `default` if there is none. One look-up.
@@ -111,54 +113,14 @@ impl<V: Data> ValueState<V> {
         match self.handle.bound()? {
             Bound::Plain(id) => {
                 let (table, key, slot) = cx.keyed_state().keyed_table(id)?;
-                Ok(table.get_or_insert_with(slot, key, &(), default).0)
+                Ok(table.get_or_insert_with(slot, key, &(), default)?.0)
             }
-            Bound::Timed(id, ttl) => entry_timed(cx, id, ttl, default),
+            Bound::Timed(id, ttl) => {
+                let now = now(cx);
+                let (table, key, slot) = cx.keyed_state().keyed_table(id)?;
+                timed::entry((table, slot, key, &()), ttl, now, default)
+            }
         }
-    }
-}
-
-fn get_timed<V: Data, C: StateAccess>(cx: &mut C, id: TableId<(), Stamped<V>>, ttl: Ttl) -> Result<Option<&V>> {
-    let keyed = cx.keyed_state();
-    let now = keyed.now();
-    let (table, key, slot) = keyed.keyed_table(id)?;
-    table.clean_up(now);
-    let Some(stamp) = table.get(slot, key, &()).map(|stamped| stamped.stamp) else { return Ok(None) };
-    let found = if ttl.deadline(now).has_passed(stamp) {
-        table.remove_expired(slot, key, &())
-    } else if ttl.refresh_on_read && stamp != now.0 {
-        table.get_mut(slot, key, &()).map(|stamped| {
-            stamped.stamp = now.0;
-            &*stamped
-        })
-    } else {
-        table.get(slot, key, &())
-    };
-    Ok(found.map(|stamped| &stamped.value))
-}
-
-fn entry_timed<V: Data, C: StateAccess>(
-    cx: &mut C,
-    id: TableId<(), Stamped<V>>,
-    ttl: Ttl,
-    default: impl FnOnce() -> V,
-) -> Result<&mut V> {
-    let keyed = cx.keyed_state();
-    let now = keyed.now();
-    let (table, key, slot) = keyed.keyed_table(id)?;
-    table.clean_up(now);
-    let expired = |stamp| !ttl.return_expired && ttl.deadline(now).has_passed(stamp);
-    if table.get(slot, key, &()).is_some_and(|stamped| expired(stamped.stamp)) {
-        table.remove(slot, key, &());
-    }
-    let (stamped, _) = table.get_or_insert_with(slot, key, &(), || Stamped { value: default(), stamp: now.0 });
-    stamped.stamp = now.0;
-    Ok(&mut stamped.value)
-}
-
-impl<V: Data> Expire for Stamped<V> {
-    fn expire(&mut self, deadline: Deadline) -> Expired {
-        if deadline.has_passed(self.stamp) { Expired::All } else { Expired::Nothing }
     }
 }
 

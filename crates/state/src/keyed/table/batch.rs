@@ -1,8 +1,10 @@
 //! Values of many keys at once: one look into a table for each, with what is needed for the next few dozen on its way
 //! into the processor's cache meanwhile: first the tags, which say where entries are, then the entries.
 
-use super::{KeySlot, StateTable, part::entry_hash};
-use flott_core::{Data, Key};
+use super::layout::{Layout, Place};
+use super::names::entry_hash;
+use super::{KeySlot, StateTable};
+use flott_core::{Data, Key, Result};
 
 /// Keys that are looked up at once.
 const AT_ONCE: usize = 128;
@@ -13,8 +15,21 @@ type Slots = [KeySlot; AT_ONCE];
 
 impl<K: Key, N: Key, V: Data> StateTable<K, N, V> {
     /// Calls `each` with the value of each of these keys, in order. Values that are not there are made by `make`.
-    pub fn update_all(&mut self, keys: &[K], namespace: &N, make: impl Fn() -> V, mut each: impl FnMut(&mut V)) {
-        let is_large = !self.is_parted && self.is_worth_prefetching();
+    ///
+    /// # Errors
+    /// As [`StateTable::get`].
+    pub fn update_all(
+        &mut self,
+        keys: &[K],
+        namespace: &N,
+        make: impl Fn() -> V,
+        mut each: impl FnMut(&mut V),
+    ) -> Result<()> {
+        if self.stored.is_some() {
+            let slots: Vec<KeySlot> = keys.iter().map(|key| KeySlot::of(key, self.max, self.range)).collect();
+            self.load(keys, &slots, namespace)?;
+        }
+        let is_large = self.is_flat() && self.is_worth_prefetching();
         // The slots of the keys at hand, and of the next ones.
         let mut slots = [[KeySlot::NONE; AT_ONCE]; 2];
         let mut buckets = [NOWHERE; AT_ONCE];
@@ -27,19 +42,34 @@ impl<K: Key, N: Key, V: Data> StateTable<K, N, V> {
             let slots = &slots[at_hand];
             if is_large {
                 for (slot, bucket) in slots[..chunk.len()].iter().zip(&mut buckets) {
-                    let main = &mut self.groups[slot.group].main;
-                    *bucket = main.locate(entry_hash(*slot, namespace)).unwrap_or(NOWHERE);
+                    if let Layout::Flat(part) = &mut self.groups[slot.group].layout {
+                        *bucket = part.locate(entry_hash(*slot, namespace)).unwrap_or(NOWHERE);
+                    }
                 }
             }
             for (key, (slot, bucket)) in chunk.iter().zip(slots.iter().zip(&buckets)) {
                 // Another entry may be there: one with a similar hash, or one that has moved.
-                match self.groups[slot.group].main.get_mut_in(*bucket, key, namespace) {
-                    Some(value) => each(value),
-                    None => each(self.get_or_insert_with(*slot, key, namespace, &make).0),
+                match self.change_in(*bucket, *slot, key, namespace)? {
+                    true => each(self.groups[slot.group].layout.at_mut(Place { part: 0, bucket: *bucket }).0),
+                    false => each(self.get_or_insert_with(*slot, key, namespace, &make)?.0),
                 }
             }
             at_hand = 1 - at_hand;
         }
+        Ok(())
+    }
+
+    /// Marks the entry in a bucket as changed, if it is that of the key.
+    #[inline]
+    fn change_in(&mut self, bucket: usize, slot: KeySlot, key: &K, namespace: &N) -> Result<bool> {
+        let key_group = self.key_group(slot);
+        let group = &mut self.groups[slot.group];
+        let Layout::Flat(part) = &mut group.layout else { return Ok(false) };
+        let is_it = part.entries.get_bucket(bucket).is_some_and(|e| e.name.0 == *key && e.name.1 == *namespace);
+        if is_it {
+            group.change(Place { part: 0, bucket }, &self.about, key_group, (slot, namespace))?;
+        }
+        Ok(is_it)
     }
 
     /// Finds the slots of keys, and begins to fetch what tells where their entries are.
@@ -47,8 +77,8 @@ impl<K: Key, N: Key, V: Data> StateTable<K, N, V> {
     fn approach(&self, keys: &[K], namespace: &N, is_large: bool, slots: &mut Slots) {
         for (key, slot) in keys.iter().zip(slots) {
             *slot = KeySlot::of(key, self.max, self.range);
-            if is_large {
-                self.groups[slot.group].main.prefetch_tags(entry_hash(*slot, namespace));
+            if is_large && let Layout::Flat(part) = &self.groups[slot.group].layout {
+                part.prefetch_tags(entry_hash(*slot, namespace));
             }
         }
     }

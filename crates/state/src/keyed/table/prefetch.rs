@@ -4,7 +4,10 @@
 //! knows the keys beforehand: it asks for the entries of the next few dozen records, and when it comes to them they
 //! are there.
 
-use super::{KeySlot, Part, StateTable, entry_hash};
+use super::layout::{Arrange, Layout};
+use super::names::entry_hash;
+use super::part::{Part, name_hash};
+use super::{KeySlot, StateTable};
 use flott_core::{Data, Key};
 
 /// A table of fewer bytes is in the cache anyway.
@@ -18,21 +21,30 @@ impl<K: Key, N: Key, V: Data> StateTable<K, N, V> {
     #[inline]
     pub fn prefetch(&self, slot: KeySlot, namespace: &N) {
         let Some(group) = self.groups.get(slot.group) else { return };
-        if !self.is_parted {
-            group.main.prefetch(entry_hash(slot, namespace));
-        } else if let Some(part) = group.part(namespace) {
-            part.prefetch(slot.hash.0);
+        match &group.layout {
+            Layout::Flat(part) => part.prefetch(entry_hash(slot, namespace)),
+            Layout::ByNamespace(parts) => {
+                if let Some(part) = parts.find(namespace, || name_hash(namespace)) {
+                    parts.at(part).part.prefetch(slot.hash.0);
+                }
+            }
+            Layout::ByKey(_) => {}
         }
     }
 
     /// Estimated bytes of memory in which entries are looked for now: of all that is not parted, and of the namespace
     /// that was used last. Groups are about equally large; asking a few is enough.
     pub fn working_bytes(&self) -> usize {
-        let used = self.groups.iter().take(GROUPS_ASKED).map(|group| {
-            let last = group.parts.get_bucket(group.last).map_or(0, |(_, part)| part.entries.allocation_size());
-            group.main.entries.allocation_size().max(last)
+        let used = self.groups.iter().take(GROUPS_ASKED).map(|group| match &group.layout {
+            Layout::ByNamespace(parts) => parts.last().map_or(0, |part| part.part.entries.allocation_size()),
+            Layout::Flat(part) => part.entries.allocation_size(),
+            Layout::ByKey(_) => group.layout.byte_count(group.count),
         });
         used.max().unwrap_or(0) * self.groups.len()
+    }
+
+    pub(super) fn is_flat(&self) -> bool {
+        self.arrange == Arrange::Flat
     }
 
     /// Whether fetching ahead is worth while.
@@ -41,7 +53,7 @@ impl<K: Key, N: Key, V: Data> StateTable<K, N, V> {
     }
 }
 
-impl<K, N, V> Part<K, N, V> {
+impl<Q, V> Part<Q, V> {
     /// Begins to fetch the entry with this hash.
     #[inline]
     pub(super) fn prefetch(&self, hash: u64) {

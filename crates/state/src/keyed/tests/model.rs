@@ -225,7 +225,7 @@ impl Job {
         let mut fired = BTreeSet::new();
         for s in &mut self.subtasks {
             let mut last = i64::MIN;
-            while let Some((time, namespace)) = s.state.pop_timer(s.timers, up_to) {
+            while let Some((time, namespace)) = s.state.pop_timer(s.timers, up_to).unwrap() {
                 assert!(time >= last && time <= up_to);
                 last = time;
                 assert!(fired.insert((time, *s.state.key().unwrap(), namespace)), "a timer fired twice");
@@ -257,10 +257,9 @@ impl Job {
             expected.lists.clear();
         }
         assert_eq!(found, expected);
-        let map_keys: BTreeSet<u16> = expected.maps.keys().map(|(key, _)| *key).collect();
         let entries = expected.values.len()
             + expected.lists.len()
-            + map_keys.len()
+            + expected.maps.len()
             + expected.reduced.len()
             + expected.timers.len();
         assert_eq!(self.subtasks.iter().map(|s| s.state.entry_count()).sum::<usize>(), entries);

@@ -30,7 +30,9 @@ fn register(state: &mut KeyedState<u64>) -> TableId<u32, u64> {
 }
 
 fn found(state: &mut KeyedState<u64>, id: TableId<u32, u64>) -> Found {
-    state.table(id).iter().map(|(key, namespace, value)| ((*key, *namespace), *value)).collect()
+    let mut found = BTreeMap::new();
+    state.table(id).for_each(|key, namespace, value| found.extend([((*key, *namespace), *value)])).unwrap();
+    found
 }
 
 proptest! {
@@ -45,23 +47,32 @@ proptest! {
             match step {
                 Step::Add(key, namespace, value) => {
                     let slot = state.slot(&key);
-                    let (sum, is_new) = state.table(id).get_or_insert_with(slot, &key, &namespace, || 0);
+                    let (sum, is_new) = state.table(id).get_or_insert_with(slot, &key, &namespace, || 0).unwrap();
                     *sum += value;
                     prop_assert_eq!(is_new, !expected.contains_key(&(key, namespace)));
                     *expected.entry((key, namespace)).or_default() += value;
                 }
                 Step::Remove(key, namespace) => {
                     let slot = state.slot(&key);
-                    prop_assert_eq!(state.table(id).get(slot, &key, &namespace), expected.get(&(key, namespace)));
+                    prop_assert_eq!(state.table(id).get(slot, &key, &namespace).unwrap(), expected.get(&(key, namespace)));
                     prop_assert_eq!(
-                        state.table(id).remove(slot, &key, &namespace),
+                        state.table(id).remove(slot, &key, &namespace).unwrap(),
                         expected.remove(&(key, namespace))
                     );
-                    prop_assert_eq!(state.table(id).get_mut(slot, &key, &namespace), None);
+                    prop_assert_eq!(state.table(id).get_mut(slot, &key, &namespace).unwrap(), None);
                 }
                 Step::Keep(limit) => {
-                    state.table(id).retain(|_, _, value| *value < limit);
+                    let mut drained = Found::new();
+                    let mut take = |key: &u64, namespace: &u32, value: &mut u64| {
+                        drained.insert((*key, *namespace), *value);
+                    };
+                    state.table(id).drain(&mut take).unwrap();
+                    prop_assert_eq!(&drained, &expected);
                     expected.retain(|_, value| *value < limit);
+                    for ((key, namespace), value) in &expected {
+                        let slot = state.slot(key);
+                        prop_assert!(state.table(id).insert(slot, key, namespace, *value).unwrap());
+                    }
                 }
                 Step::Snapshot { full } => {
                     let files = disk.snapshot(&mut state, full);
@@ -103,16 +114,18 @@ fn many_keys_at_once_are_as_one_after_the_other() {
                 *count += 1;
                 found.push(*count);
             },
-        );
+        ).unwrap();
         wanted.extend(keys.iter().map(|key| {
             let count = expected.entry(*key).or_insert(0u64);
             *count += 1;
             *count
         }));
         let twice = [round, round];
-        table.update_all(&twice, &(), || 0, |count| *count += 1);
+        table.update_all(&twice, &(), || 0, |count| *count += 1).unwrap();
         *expected.entry(round).or_insert(0) += 2;
     }
     assert_eq!(found, wanted);
-    assert_eq!(table.iter().map(|(key, (), count)| (*key, *count)).collect::<BTreeMap<_, _>>(), expected);
+    let mut found = BTreeMap::new();
+    table.for_each(|key, (), count| found.extend([(*key, *count)])).unwrap();
+    assert_eq!(found, expected);
 }

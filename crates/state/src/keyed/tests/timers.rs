@@ -4,7 +4,7 @@ use super::*;
 
 fn pop_all(state: &mut KeyedState<u32>, id: TimersId<u32>, up_to: i64) -> Vec<(i64, u32, u32)> {
     let mut popped = Vec::new();
-    while let Some((time, namespace)) = state.pop_timer(id, up_to) {
+    while let Some((time, namespace)) = state.pop_timer(id, up_to).unwrap() {
         popped.push((time, *state.key().unwrap(), namespace));
     }
     popped
@@ -33,7 +33,7 @@ fn a_timer_that_is_due_may_register_another_that_is_due() {
     state.set_key(&1);
     state.register_timer(id, &0, 1).unwrap();
     let mut fired = Vec::new();
-    while let Some((time, _)) = state.pop_timer(id, 3) {
+    while let Some((time, _)) = state.pop_timer(id, 3).unwrap() {
         fired.push(time);
         state.register_timer(id, &0, time + 1).unwrap();
     }
@@ -109,10 +109,10 @@ fn quiesced_state_takes_no_timers_until_it_is_cleared_and_then_has_nothing() {
     let state = any.of::<u32>().unwrap();
     state.set_key(&1);
     assert!(!state.register_timer(id, &0, 1).unwrap());
-    assert_eq!(state.pop_timer(id, i64::MAX), None);
+    assert_eq!(state.pop_timer(id, i64::MAX).unwrap(), None);
     for key in 0..5000 {
         let slot = state.slot(&key);
-        state.table(table).insert(slot, &key, &(), key);
+        state.table(table).insert(slot, &key, &(), key).unwrap();
     }
     let any: &mut dyn AnyKeyedState = state;
     any.clear();

@@ -1,0 +1,177 @@
+//! A snapshot under way: opened at once, at the barrier, and taken bit by bit while the stream goes on.
+//!
+//! ```text
+//! open       the tables' clocks tick                                          records wait until here
+//! continue   heap: entries go into files, group by group       store: what it does not have is written there
+//!            whoever changes an entry first encodes it for the snapshot, if that holds it
+//! done       files in memory, to be written                    the store is asked for its files, nothing is
+//!                                                              written to it meanwhile
+//! ```
+
+use super::state::Named;
+use super::snapshot::Opened;
+use super::table::Take;
+use super::{KeyedFiles, KeyedState};
+use crate::store::{KeyedStore, StoreFile};
+use flott_core::{Error, Key, KeyGroupRange, Result};
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// What a snapshot is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SnapshotKind {
+    /// A checkpoint: only what changed since the one before, unless the changes have outgrown the whole.
+    Incremental,
+    /// A checkpoint that holds everything.
+    Full,
+    /// A savepoint: everything, in files of its own; later checkpoints do not build on it.
+    Savepoint,
+}
+
+/// What the keyed state of an operator gives to a snapshot.
+pub enum KeyedPart {
+    /// Files whose bytes are in memory.
+    Files(KeyedFiles),
+    /// A store that has everything and is not written to until this is dropped.
+    Store(StoreSnapshot),
+}
+
+/// A store with everything that belongs to a snapshot, and nothing else, for as long as this lives.
+pub struct StoreSnapshot {
+    store: Arc<dyn KeyedStore>,
+    range: KeyGroupRange,
+    frozen: Arc<AtomicBool>,
+}
+
+impl StoreSnapshot {
+    pub(super) fn new(store: Arc<dyn KeyedStore>, range: KeyGroupRange, frozen: Arc<AtomicBool>) -> Self {
+        frozen.store(true, Ordering::Release);
+        StoreSnapshot { store, range, frozen }
+    }
+
+    /// The key groups of the store.
+    pub fn range(&self) -> KeyGroupRange {
+        self.range
+    }
+
+    /// Has the store put its files into a folder. Blocks.
+    ///
+    /// # Errors
+    /// Those of [`KeyedStore::snapshot`].
+    pub fn files(&self, folder: &Path) -> Result<Vec<StoreFile>> {
+        self.store.snapshot(folder)
+    }
+}
+
+impl Drop for StoreSnapshot {
+    fn drop(&mut self) {
+        self.frozen.store(false, Ordering::Release);
+    }
+}
+
+/// How far an open snapshot has been taken.
+pub(super) enum OpenSnapshot {
+    Files(Opened),
+    /// The table and the group that are written next.
+    Store { table: usize, place: usize },
+}
+
+impl<K: Key> KeyedState<K> {
+    pub(super) fn open_snapshot(
+        &mut self,
+        kind: SnapshotKind,
+        name_file: &mut dyn FnMut() -> String,
+    ) -> Result<()> {
+        while self.opened.is_some() {
+            // Its files stay in the chain, so nothing that it took is lost.
+            self.continue_snapshot(usize::MAX, name_file)?;
+        }
+        let opened = if self.stored.is_some() {
+            self.tables.iter_mut().for_each(|t| t.table.open(Take::Unwritten));
+            OpenSnapshot::Store { table: 0, place: 0 }
+        } else {
+            let take = match kind {
+                SnapshotKind::Savepoint => Take::Copy,
+                SnapshotKind::Full => Take::All,
+                SnapshotKind::Incremental if self.chain.is_outgrown() => Take::All,
+                SnapshotKind::Incremental => Take::Changes,
+            };
+            OpenSnapshot::Files(Opened::new(take, &mut self.tables, &self.restored))
+        };
+        self.opened = Some(opened);
+        Ok(())
+    }
+
+    pub(super) fn continue_snapshot(
+        &mut self,
+        bytes: usize,
+        name_file: &mut dyn FnMut() -> String,
+    ) -> Result<Option<KeyedPart>> {
+        let Some(mut opened) = self.opened.take() else {
+            return Err(Error::internal("a snapshot of keyed state is continued that was not opened"));
+        };
+        match self.take_more(&mut opened, bytes, name_file) {
+            Ok(false) => {
+                self.opened = Some(opened);
+                Ok(None)
+            }
+            Ok(true) => self.finish_snapshot(opened).map(Some),
+            Err(error) => {
+                // Part of the changes has been taken; only a full file can make up for that.
+                self.chain.restart();
+                self.tables.iter_mut().for_each(|t| t.table.close());
+                Err(error)
+            }
+        }
+    }
+
+    fn take_more(
+        &mut self,
+        opened: &mut OpenSnapshot,
+        bytes: usize,
+        name_file: &mut dyn FnMut() -> String,
+    ) -> Result<bool> {
+        let (range, now) = (self.range(), self.now());
+        match opened {
+            OpenSnapshot::Files(files) => {
+                files.go_on(&mut self.tables, (range, now), &self.restored, bytes, name_file)
+            }
+            OpenSnapshot::Store { table, place } => write_more(&mut self.tables, (table, place), range.len(), bytes),
+        }
+    }
+
+    fn finish_snapshot(&mut self, opened: OpenSnapshot) -> Result<KeyedPart> {
+        let range = self.range();
+        match (opened, &self.stored) {
+            (OpenSnapshot::Files(files), _) => {
+                let take = files.take;
+                Ok(KeyedPart::Files(KeyedFiles { range, files: self.chain.add(take, files.into_files()) }))
+            }
+            (OpenSnapshot::Store { .. }, Some(stored)) => Ok(KeyedPart::Store(stored.freeze(range))),
+            (OpenSnapshot::Store { .. }, None) => Err(Error::internal("a snapshot of a store has no store")),
+        }
+    }
+}
+
+/// Writes what the store does not have, at least one group of it. Returns whether that was all.
+fn write_more<K: Key>(
+    tables: &mut [Named<K>],
+    (table, place): (&mut usize, &mut usize),
+    groups: usize,
+    bytes: usize,
+) -> Result<bool> {
+    let mut written = 0;
+    while let Some(named) = tables.get_mut(*table) {
+        written += named.table.write_group(*place)?;
+        *place += 1;
+        if *place == groups {
+            named.table.close();
+            (*table, *place) = (*table + 1, 0);
+        }
+        if written >= bytes {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}

@@ -1,0 +1,129 @@
+//! The keyed state of an operator on a store: what is said there about states, and how memory is made free.
+
+use super::opened::StoreSnapshot;
+use super::shape::StateShape;
+use super::state::KeyedState;
+use crate::store::{ABOUT_GROUP, KeyedStore, Rows, StateNumber, WriteBatch, store_key};
+use flott_core::{Error, Key, KeyGroupRange, Result};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+/// What an operator may keep in memory of a store unless it is told otherwise.
+const RESIDENT_BYTES: usize = 64 << 20;
+
+/// A store, and what its owner knows of it.
+pub(super) struct StoredState {
+    pub store: Arc<dyn KeyedStore>,
+    /// A snapshot of the store is being taken: nothing may be written.
+    frozen: Arc<AtomicBool>,
+    /// How many bytes the tables may keep in memory.
+    resident_bytes_max: Arc<AtomicUsize>,
+    /// The table and the group at which memory is made free next.
+    hand: (usize, usize),
+}
+
+impl StoredState {
+    pub fn new(store: Arc<dyn KeyedStore>) -> StoredState {
+        StoredState {
+            store,
+            frozen: Arc::default(),
+            resident_bytes_max: Arc::new(AtomicUsize::new(RESIDENT_BYTES)),
+            hand: (0, 0),
+        }
+    }
+
+    /// Nothing is written from now on, until the result is dropped.
+    pub fn freeze(&self, range: KeyGroupRange) -> StoreSnapshot {
+        StoreSnapshot::new(self.store.clone(), range, self.frozen.clone())
+    }
+
+    pub fn set_resident_bytes_max(&mut self, max: Arc<AtomicUsize>) {
+        self.resident_bytes_max = max;
+    }
+
+    /// The shape in which the store holds a state, if it does.
+    pub fn shape(&self, name: &str) -> Result<Option<StateShape>> {
+        let mut keys = Rows::new();
+        keys.push(&about(name));
+        let mut shape = None;
+        self.store.get_all(&keys, &mut |_, value| {
+            let Some((tag, held)) = value.and_then(|value| value.split_first()) else { return Ok(()) };
+            if held != name.as_bytes() {
+                return Err(Error::invalid(format!(
+                    "the names of the states `{name}` and `{}` have the same hash; rename the new one",
+                    String::from_utf8_lossy(held)
+                )));
+            }
+            shape = Some(StateShape::of_tag(*tag).ok_or_else(|| {
+                Error::corrupt(format!(
+                    "state `{name}` is of kind {tag}, which this Flott does not know; use the one that wrote it"
+                ))
+            })?);
+            Ok(())
+        })?;
+        Ok(shape)
+    }
+
+    /// Refuses a state that the store holds in another shape.
+    pub fn check(&self, name: &str, shape: StateShape) -> Result<()> {
+        match self.shape(name)? {
+            Some(held) if held != shape => Err(Error::corrupt(format!(
+                "state `{name}` of the checkpoint does not fit this job: it is {held} and the job registers {shape}; \
+                 register it as it was written, or under another name to start it empty"
+            ))),
+            _ => Ok(()),
+        }
+    }
+
+    /// Notes the shape of a state.
+    pub fn note(&self, name: &str, shape: StateShape) -> Result<()> {
+        if self.shape(name)? == Some(shape) {
+            return Ok(());
+        }
+        let mut batch = WriteBatch::new();
+        let mut value = vec![shape.tag()];
+        value.extend_from_slice(name.as_bytes());
+        batch.put(&about(name), &value);
+        self.store.write(&batch)
+    }
+}
+
+/// The key under which a store says what a state is.
+fn about(name: &str) -> Vec<u8> {
+    let mut key = Vec::new();
+    store_key(ABOUT_GROUP, StateNumber::of(name), &mut key);
+    key
+}
+
+impl<K: Key> KeyedState<K> {
+    /// Lets go of what was not used lately if the tables have grown too large: what changed is written to the store
+    /// first, one group at a time, in turn.
+    pub(super) fn settle(&mut self) -> Result<()> {
+        let groups = self.range().len();
+        let is_open = self.opened.is_some();
+        let KeyedState { stored, tables, .. } = self;
+        let Some(stored) = stored else { return Ok(()) };
+        let max = stored.resident_bytes_max.load(Ordering::Relaxed);
+        let mut resident: usize = tables.iter().map(|t| t.table.byte_count()).sum();
+        // While a snapshot is open or taken, only what has not changed can go.
+        let is_writable = !is_open && !stored.frozen.load(Ordering::Acquire);
+        // Every group may be visited twice: the first visit forgets that its entries were used.
+        let mut visits = 2 * groups * tables.len();
+        while resident > max && visits > 0 {
+            let (table, place) = stored.hand;
+            let Some(named) = tables.get_mut(table) else {
+                stored.hand = (0, 0);
+                continue;
+            };
+            let before = named.table.byte_count();
+            if is_writable {
+                named.table.write_group(place)?;
+            }
+            named.table.let_go(place);
+            resident = resident + named.table.byte_count() - before;
+            stored.hand = if place + 1 < groups { (table, place + 1) } else { (table + 1, 0) };
+            visits -= 1;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,366 @@
+//! What a table does that lies on a store: look up what is not here, write what changed, let go of what is not used.
+
+use super::encode::{Encoded, Form, StoreForm};
+use super::group::Group;
+use super::layout::{Layout, Place};
+use super::names::Names;
+use super::part::Mark;
+use super::{Arrange, KeySlot, StateTable};
+use crate::store::{KeyedStore, Rows, StateNumber, WriteBatch, store_key};
+use flott_core::{Data, Key, KeyGroup, Result, codec};
+use std::sync::Arc;
+
+/// A table's store, and memory that is used again.
+pub(super) struct Stored<K, N> {
+    pub store: Arc<dyn KeyedStore>,
+    /// What was looked up for the batch at hand and is not there.
+    absent: Names<K, N>,
+    keys: Rows,
+    encoded: Encoded,
+    batch: WriteBatch,
+    /// Bytes of values that were read or written, and their number: the mean tells what entries take on the heap.
+    seen: (u64, u64),
+}
+
+impl<K, N> Stored<K, N> {
+    pub fn new(store: Arc<dyn KeyedStore>) -> Self {
+        Stored {
+            store,
+            absent: Names::default(),
+            keys: Rows::new(),
+            encoded: Encoded::default(),
+            batch: WriteBatch::new(),
+            seen: (0, 0),
+        }
+    }
+}
+
+/// Where the keys of one group of one state begin and end in a store.
+pub(in crate::keyed) fn group_range(group: KeyGroup, number: StateNumber) -> (Vec<u8>, Vec<u8>) {
+    let mut from = Vec::new();
+    store_key(group, number, &mut from);
+    let to = after_prefix(&from);
+    (from, to)
+}
+
+/// The first key behind all that begin with `prefix`.
+pub(in crate::keyed) fn after_prefix(prefix: &[u8]) -> Vec<u8> {
+    let mut next = prefix.to_vec();
+    while let Some(last) = next.pop() {
+        if last < u8::MAX {
+            next.push(last + 1);
+            return next;
+        }
+    }
+    // All keys begin with a group, and the largest group is not in use.
+    vec![u8::MAX; prefix.len() + 1]
+}
+
+impl<K: Key, N: Key, V: Data> StateTable<K, N, V> {
+    /// Puts the table, which is empty, on a store.
+    pub(in crate::keyed) fn put_on(
+        &mut self,
+        store: Arc<dyn KeyedStore>,
+        number: StateNumber,
+        stamp: Option<fn(&V) -> i64>,
+    ) {
+        self.about.form = Form::Store(StoreForm { number, stamp });
+        self.stored = Some(Box::new(Stored::new(store)));
+    }
+
+    /// Looks an entry up in the store.
+    #[cold]
+    pub(super) fn fetch(&mut self, slot: KeySlot, key: &K, namespace: &N) -> Result<Option<Place>> {
+        let key_group = self.key_group(slot);
+        let (Some(stored), Form::Store(form)) = (&mut self.stored, &self.about.form) else { return Ok(None) };
+        let group = &mut self.groups[slot.group];
+        if group.is_surely_absent(slot, key, namespace) || stored.absent.contains(slot, key, namespace) {
+            return Ok(None);
+        }
+        stored.keys.clear();
+        stored.keys.push_with(|out| form.key(key_group, key, namespace, out))?;
+        let (mut value, seen) = (None, &mut stored.seen);
+        stored.store.get_all(&stored.keys, &mut |_, bytes| {
+            value = read(form, bytes, seen)?;
+            Ok(())
+        })?;
+        Ok(value.map(|value| group.take_in(slot, key, namespace, value)))
+    }
+
+    /// Looks up what is not here of these keys, all at once.
+    pub(in crate::keyed) fn load(&mut self, keys: &[K], slots: &[KeySlot], namespace: &N) -> Result<()> {
+        let (Some(stored), Form::Store(form)) = (&mut self.stored, &self.about.form) else { return Ok(()) };
+        let Stored { store, absent, seen, .. } = &mut **stored;
+        absent.clear();
+        let mut missing = Rows::new();
+        let mut wanted = Vec::new();
+        for (n, (key, slot)) in keys.iter().zip(slots).enumerate() {
+            let group = &self.groups[slot.group];
+            if group.layout.find(*slot, key, namespace).is_none() && !group.is_surely_absent(*slot, key, namespace) {
+                let key_group = KeyGroup(self.range.start + slot.group as u16);
+                missing.push_with(|out| form.key(key_group, key, namespace, out))?;
+                wanted.push((wanted.len(), n));
+            }
+        }
+        if wanted.is_empty() {
+            return Ok(());
+        }
+        wanted.sort_unstable_by(|a, b| missing.get(a.0).cmp(missing.get(b.0)));
+        wanted.dedup_by(|a, b| missing.get(a.0) == missing.get(b.0));
+        let mut sorted = Rows::new();
+        wanted.iter().for_each(|(row, _)| sorted.push(missing.get(*row)));
+        let groups = &mut self.groups;
+        store.get_all(&sorted, &mut |row, bytes| {
+            let n = wanted[row].1;
+            match read(form, bytes, seen)? {
+                Some(value) => drop(groups[slots[n].group].take_in(slots[n], &keys[n], namespace, value)),
+                None => absent.insert(keys[n].clone(), namespace.clone()),
+            }
+            Ok(())
+        })
+    }
+
+    /// Makes sure that all namespaces of a key are here.
+    pub(super) fn complete(&mut self, slot: KeySlot, key: &K) -> Result<()> {
+        let key_group = self.key_group(slot);
+        let (Some(stored), Form::Store(form)) = (&mut self.stored, &self.about.form) else { return Ok(()) };
+        let group = &mut self.groups[slot.group];
+        if let Layout::ByKey(parts) = &group.layout
+            && let Some(part) = parts.find(key, || slot.hash.0)
+            && parts.at(part).is_complete
+        {
+            return Ok(());
+        }
+        let mut from = Vec::new();
+        store_key(key_group, form.number, &mut from);
+        codec::encode(key, &mut from)?;
+        let seen = &mut stored.seen;
+        stored.store.scan(&from, &after_prefix(&from), &mut |name, bytes| {
+            let namespace: N = codec::from_bytes(name.get(from.len()..).unwrap_or_default())?;
+            if group.layout.find(slot, key, &namespace).is_none()
+                && !group.is_surely_absent(slot, key, &namespace)
+                && let Some(value) = read(form, Some(bytes), seen)?
+            {
+                group.take_in(slot, key, &namespace, value);
+            }
+            Ok(true)
+        })?;
+        if let Layout::ByKey(parts) = &mut group.layout
+            && let Some(part) = parts.find(key, || slot.hash.0)
+        {
+            parts.at_mut(part).is_complete = true;
+        }
+        Ok(())
+    }
+
+    /// Writes what the store does not have of one group. No snapshot may be open.
+    pub(in crate::keyed) fn write_back(&mut self, place: usize) -> Result<usize> {
+        let Some(stored) = &mut self.stored else { return Ok(0) };
+        let key_group = KeyGroup(self.range.start + place as u16);
+        let Stored { store, encoded, batch, seen, .. } = &mut **stored;
+        encoded.clear();
+        self.groups[place].take_unwritten(&self.about, key_group, encoded)?;
+        write(store, encoded, batch, seen)
+    }
+
+    /// Writes what the open snapshot holds of one group.
+    pub(super) fn write_open(&mut self, place: usize) -> Result<usize> {
+        let Some(stored) = &mut self.stored else { return Ok(0) };
+        let key_group = KeyGroup(self.range.start + place as u16);
+        let Stored { store, encoded, batch, seen, .. } = &mut **stored;
+        encoded.clear();
+        self.groups[place].take_open(&self.about, key_group, encoded)?;
+        write(store, encoded, batch, seen)
+    }
+
+    pub(in crate::keyed) fn arrange(&self) -> Arrange {
+        self.arrange
+    }
+
+    /// Lets go of the entries of a group that the store has and that were not used since the last call.
+    pub(in crate::keyed) fn let_go(&mut self, place: usize) {
+        if self.stored.is_none() {
+            return;
+        }
+        let Group { layout, count, .. } = &mut self.groups[place];
+        layout.retain(|_, _, _, mark| {
+            let keep = mark.used || mark.changed != super::clock::Epoch::NEVER;
+            mark.used = false;
+            *count -= usize::from(!keep);
+            keep
+        });
+        layout.shrink(*count);
+    }
+
+    /// Estimated bytes of memory, with what entries point to.
+    pub(in crate::keyed) fn resident_bytes(&self) -> usize {
+        let tables: usize = self.groups.iter().map(|group| group.layout.byte_count(group.count)).sum();
+        let has_heap = std::mem::needs_drop::<(K, N, V)>();
+        let mean = match &self.stored {
+            Some(stored) if has_heap && stored.seen.1 > 0 => (stored.seen.0 / stored.seen.1) as usize + 24,
+            _ => 0,
+        };
+        tables + self.len() * mean
+    }
+
+    /// Visits what is here and in the store, where something may be out of date.
+    pub(super) fn for_each_stored(&mut self, mut visit: impl FnMut(&K, &N, &V)) -> Result<()> {
+        for place in 0..self.groups.len() {
+            let group = &self.groups[place];
+            self.scan_group(place, |key, namespace, value| {
+                let slot = KeySlot::of(&key, self.max, self.range);
+                if group.layout.find(slot, &key, &namespace).is_none()
+                    && !group.is_surely_absent(slot, &key, &namespace)
+                {
+                    visit(&key, &namespace, &value);
+                }
+                Ok(())
+            })?;
+            group.layout.for_each(|found| visit(found.key, found.namespace, found.value));
+        }
+        Ok(())
+    }
+
+    pub(super) fn drain_stored(&mut self, mut take: impl FnMut(&K, &N, &mut V)) -> Result<()> {
+        for place in 0..self.groups.len() {
+            let mut names = Vec::new();
+            let group = &self.groups[place];
+            self.scan_group(place, |key, namespace, mut value| {
+                let slot = KeySlot::of(&key, self.max, self.range);
+                if group.layout.find(slot, &key, &namespace).is_none()
+                    && !group.is_surely_absent(slot, &key, &namespace)
+                {
+                    take(&key, &namespace, &mut value);
+                    names.push((key, namespace));
+                }
+                Ok(())
+            })?;
+            let key_group = KeyGroup(self.range.start + place as u16);
+            let group = &mut self.groups[place];
+            names.into_iter().for_each(|(key, namespace)| group.removed.insert(key, namespace));
+            group.retain(&self.about, key_group, |key, namespace, value| {
+                take(key, namespace, value);
+                false
+            })?;
+        }
+        Ok(())
+    }
+
+    /// Visits the entries of one group that are in the store.
+    fn scan_group(&self, place: usize, mut visit: impl FnMut(K, N, V) -> Result<()>) -> Result<()> {
+        let (Some(stored), Form::Store(form)) = (&self.stored, &self.about.form) else { return Ok(()) };
+        let (from, to) = group_range(KeyGroup(self.range.start + place as u16), form.number);
+        stored.store.scan(&from, &to, &mut |name, bytes| {
+            let mut name = name.get(from.len()..).unwrap_or_default();
+            let (key, namespace) = (codec::decode(&mut name)?, codec::from_bytes(name)?);
+            visit(key, namespace, form.read(bytes)?)?;
+            Ok(true)
+        })
+    }
+}
+
+fn read<V: Data>(form: &StoreForm<V>, bytes: Option<&[u8]>, seen: &mut (u64, u64)) -> Result<Option<V>> {
+    let Some(bytes) = bytes else { return Ok(None) };
+    *seen = (seen.0 + bytes.len() as u64, seen.1 + 1);
+    form.read(bytes).map(Some)
+}
+
+fn write(
+    store: &Arc<dyn KeyedStore>,
+    encoded: &mut Encoded,
+    batch: &mut WriteBatch,
+    seen: &mut (u64, u64),
+) -> Result<usize> {
+    batch.clear();
+    encoded.into_batch(batch);
+    let bytes = batch.byte_count();
+    *seen = (seen.0 + bytes as u64, seen.1 + batch.len() as u64);
+    if !batch.is_empty() {
+        store.write(batch)?;
+    }
+    Ok(bytes)
+}
+
+impl<K: Key, N: Key, V: Data> Group<K, N, V> {
+    /// Whether the store need not be asked about an entry that is not here: it is gone, or all of its key is here.
+    fn is_surely_absent(&self, slot: KeySlot, key: &K, namespace: &N) -> bool {
+        let is_gone = self.removed.contains(slot, key, namespace)
+            || self.open.as_ref().is_some_and(|open| open.removed.contains(slot, key, namespace));
+        is_gone
+            || match &self.layout {
+                Layout::ByKey(parts) => {
+                    parts.find(key, || slot.hash.0).is_some_and(|part| parts.at(part).is_complete)
+                }
+                Layout::Flat(_) | Layout::ByNamespace(_) => false,
+            }
+    }
+
+    /// Takes in an entry of the store.
+    fn take_in(&mut self, slot: KeySlot, key: &K, namespace: &N, value: V) -> Place {
+        self.count += 1;
+        self.layout.insert(slot, key, namespace, value, Mark::CLEAN)
+    }
+}
+
+/// Namespaces of a key.
+impl<K: Key, N: Key, V: Data> StateTable<K, N, V> {
+    /// Calls `visit` with every namespace of a key, in no particular order. The table is arranged by key.
+    pub(in crate::keyed) fn for_each_of(
+        &mut self,
+        slot: KeySlot,
+        key: &K,
+        mut visit: impl FnMut(&N, &V),
+    ) -> Result<()> {
+        self.complete(slot, key)?;
+        if let Layout::ByKey(parts) = &self.groups[slot.group].layout
+            && let Some(part) = parts.find(key, || slot.hash.0)
+        {
+            parts.at(part).part.entries.iter().for_each(|e| visit(&e.name, &e.value));
+        }
+        Ok(())
+    }
+
+    /// Removes every namespace of a key.
+    pub(in crate::keyed) fn remove_all_of(&mut self, slot: KeySlot, key: &K) -> Result<()> {
+        let mut names = Vec::new();
+        self.for_each_of(slot, key, |namespace, _| names.push(namespace.clone()))?;
+        names.iter().try_for_each(|namespace| self.remove(slot, key, namespace).map(drop))
+    }
+
+    /// The same entries with other values, in the table of another form: on the heap at once, on a store group by
+    /// group.
+    pub(in crate::keyed) fn convert<W: Data>(
+        self,
+        to: &mut StateTable<K, N, W>,
+        mut map: impl FnMut(V) -> W,
+    ) -> Result<()> {
+        if self.stored.is_none() {
+            let expiry = to.expiry.take();
+            *to = self.map_values(map);
+            to.expiry = expiry;
+            return Ok(());
+        }
+        for place in 0..self.groups.len() {
+            let mut entries = Vec::new();
+            self.scan_group(place, |key, namespace, value| {
+                entries.push((key, namespace, value));
+                Ok(())
+            })?;
+            for (key, namespace, value) in entries {
+                let slot = KeySlot::of(&key, self.max, self.range);
+                to.overwrite(slot, &key, &namespace, map(value));
+            }
+            to.write_back(place)?;
+            to.let_go(place);
+        }
+        Ok(())
+    }
+
+    /// Adds an entry that is not here, whatever the store holds.
+    pub(in crate::keyed) fn overwrite(&mut self, slot: KeySlot, key: &K, namespace: &N, value: V) {
+        let now = self.about.clock.now;
+        let group = &mut self.groups[slot.group];
+        let place = group.insert(now, slot, key, namespace, value);
+        group.layout.at_mut(place).1.written = true;
+    }
+}
