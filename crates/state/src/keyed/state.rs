@@ -15,6 +15,7 @@ use flott_core::{Data, Error, Key, KeyGroupRange, MaxParallelism, ProcessingTime
 use std::any::Any;
 use std::marker::PhantomData;
 use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
 
 /// Of how many keys an operator best has the state fetched at once ([`KeyedState::prefetch`]).
 pub const PREFETCH_KEYS: usize = 64;
@@ -103,6 +104,13 @@ impl<K: Key> KeyedState<K> {
         }
         self.stored = Some(StoredState::new(store));
         Ok(())
+    }
+
+    /// Sets how many bytes of a store's state are kept in memory, decoded; the number may change while the job runs.
+    pub fn set_resident_bytes_max(&mut self, max: Arc<AtomicUsize>) {
+        if let Some(stored) = &mut self.stored {
+            stored.set_resident_bytes_max(max);
+        }
     }
 
     /// Registers the state `name` and fills it with what the checkpoint holds for it.

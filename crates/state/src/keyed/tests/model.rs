@@ -1,9 +1,15 @@
-//! Keyed state of several subtasks against maps: random operations, snapshots of every kind, failed uploads, restores
-//! at another parallelism.
+//! Keyed state of several subtasks against maps, on the heap and on a store that holds nearly everything: random
+//! operations, snapshots of every kind that are taken while operations go on, failed uploads, restores at another
+//! parallelism.
 
 use super::*;
+use crate::store::{KeyedStore, MemoryBackend, OpenStore, RestoredStore, StateBackend};
+use flott_core::Configuration;
 use proptest::prelude::*;
 use std::collections::BTreeSet;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
 
 const KEYS: u16 = 30;
 const GROUPS: u32 = 7;
@@ -23,12 +29,15 @@ enum Op {
     RegisterTimer(u16, u8, i64),
     DeleteTimer(u16, u8, i64),
     Fire(i64),
-    /// A checkpoint; the number of files that each subtask can write before its storage fails.
+    /// A snapshot is opened; the number of files that each subtask can write before its storage fails.
     Snapshot {
-        full: bool,
+        kind: SnapshotKind,
         writable: usize,
     },
-    Savepoint,
+    /// Each subtask takes a little more of the open snapshot.
+    Continue,
+    /// What has been taken is put into storage.
+    Store,
     /// From the last checkpoint that did not fail. An incarnation may leave out the list.
     Restore {
         parallelism: u32,
@@ -38,6 +47,8 @@ enum Op {
 
 fn op() -> impl Strategy<Value = Op> {
     let key = || 0..KEYS;
+    let kinds = [SnapshotKind::Incremental, SnapshotKind::Incremental, SnapshotKind::Full, SnapshotKind::Savepoint];
+    let kind = prop::sample::select(kinds.to_vec());
     prop_oneof![
         4 => (key(), any::<u32>()).prop_map(|(k, v)| Op::SetValue(k, v)),
         8 => key().prop_map(Op::UpdateValue),
@@ -52,9 +63,10 @@ fn op() -> impl Strategy<Value = Op> {
         6 => (key(), 0..2u8, 0..40i64).prop_map(|(k, n, t)| Op::RegisterTimer(k, n, t)),
         3 => (key(), 0..2u8, 0..40i64).prop_map(|(k, n, t)| Op::DeleteTimer(k, n, t)),
         1 => (0..40i64).prop_map(Op::Fire),
-        5 => (prop::bool::weighted(0.3), prop_oneof![3 => Just(usize::MAX), 1 => 0..2usize])
-            .prop_map(|(full, writable)| Op::Snapshot { full, writable }),
-        1 => Just(Op::Savepoint),
+        5 => (kind, prop_oneof![3 => Just(usize::MAX), 1 => 0..2usize])
+            .prop_map(|(kind, writable)| Op::Snapshot { kind, writable }),
+        8 => Just(Op::Continue),
+        2 => Just(Op::Store),
         2 => (prop::sample::select(vec![1, 2, 3, 7]), prop::bool::weighted(0.8))
             .prop_map(|(parallelism, with_list)| Op::Restore { parallelism, with_list }),
     ]
@@ -90,21 +102,75 @@ impl Subtask {
     }
 }
 
+/// What lies below the state.
+enum Below {
+    Heap(Disk),
+    /// Snapshots are folders in this one.
+    Store(tempfile::TempDir),
+}
+
+/// A snapshot of one subtask that is safe.
+#[derive(Clone)]
+enum Kept {
+    Files(Saved),
+    Store(RestoredStore),
+}
+
+impl Below {
+    fn folder(&self, number: u64) -> PathBuf {
+        match self {
+            Below::Heap(_) => PathBuf::new(),
+            Below::Store(folder) => folder.path().join(number.to_string()),
+        }
+    }
+
+    fn open(&self, kept: &[Kept], range: KeyGroupRange) -> KeyedState<u16> {
+        let files = kept.iter().filter_map(|k| if let Kept::Files(saved) = k { Some(saved.clone()) } else { None });
+        let stores = kept.iter().filter_map(|k| if let Kept::Store(store) = k { Some(store.clone()) } else { None });
+        match self {
+            Below::Heap(disk) => disk.restore(&files.collect::<Vec<_>>(), groups(GROUPS), range),
+            Below::Store(_) => {
+                let restored = stores.filter(|store| store.range.intersects(range)).collect();
+                let config = Configuration::new();
+                let open = OpenStore { folder: PathBuf::new(), range, restored, config: &config };
+                let store: Arc<dyn KeyedStore> = MemoryBackend.open(open).unwrap();
+                let mut state = KeyedState::new(groups(GROUPS), range);
+                state.use_store(store).unwrap();
+                state.set_resident_bytes_max(Arc::new(AtomicUsize::new(600)));
+                state
+            }
+        }
+    }
+}
+
+/// A snapshot of all subtasks that is being taken.
+struct Pending {
+    writable: usize,
+    /// What it should hold.
+    model: Model,
+    parts: Vec<Option<KeyedPart>>,
+}
+
 struct Job {
-    disk: Disk,
+    below: Below,
     subtasks: Vec<Subtask>,
     model: Model,
     /// The last good checkpoint, and what it should hold.
-    checkpoint: (Vec<Saved>, Model),
+    checkpoint: (Vec<Kept>, Model),
+    pending: Option<Pending>,
+    /// Counts names of files and folders.
+    named: u64,
 }
 
 impl Job {
-    fn start() -> Job {
+    fn start(below: Below) -> Job {
         let mut job = Job {
-            disk: Disk::default(),
+            below,
             subtasks: Vec::new(),
             model: Model::default(),
             checkpoint: (Vec::new(), Model::default()),
+            pending: None,
+            named: 0,
         };
         job.restore(2, true);
         job
@@ -119,29 +185,64 @@ impl Job {
     }
 
     fn restore(&mut self, parallelism: u32, with_list: bool) {
-        let (saved, model) = self.checkpoint.clone();
+        self.pending = None;
+        let (kept, model) = self.checkpoint.clone();
         self.model = model;
         self.subtasks = (0..parallelism)
             .map(|index| {
                 let range = groups(GROUPS).range(index, parallelism);
-                Subtask::open(self.disk.restore(&saved, groups(GROUPS), range), with_list)
+                Subtask::open(self.below.open(&kept, range), with_list)
             })
             .collect();
     }
 
-    fn take_checkpoint(&mut self, take: impl Fn(&mut Disk, &mut KeyedState<u16>) -> KeyedFiles, writable: usize) {
-        let mut saved = Some(Vec::new());
+    fn open_snapshot(&mut self, kind: SnapshotKind, writable: usize) {
+        let named = &mut self.named;
         for subtask in &mut self.subtasks {
-            let files = take(&mut self.disk, &mut subtask.state);
-            if self.disk.write(&files, writable) {
-                let paths: Vec<_> = files.files.iter().map(|f| f.path().to_owned()).collect();
-                saved.iter_mut().for_each(|s: &mut Vec<_>| s.push(Saved { range: files.range, paths: paths.clone() }));
-            } else {
-                saved = None;
+            AnyKeyedState::open_snapshot(&mut subtask.state, kind, &mut || name(named)).unwrap();
+        }
+        let parts = self.subtasks.iter().map(|_| None).collect();
+        self.pending = Some(Pending { writable, model: self.model.clone(), parts });
+    }
+
+    fn continue_snapshot(&mut self, bytes: usize) -> bool {
+        let Some(pending) = &mut self.pending else { return false };
+        let named = &mut self.named;
+        for (subtask, part) in self.subtasks.iter_mut().zip(&mut pending.parts) {
+            if part.is_none() {
+                let mut name_file = || name(named);
+                *part = AnyKeyedState::continue_snapshot(&mut subtask.state, bytes, &mut name_file).unwrap();
             }
         }
-        if let Some(saved) = saved {
-            self.checkpoint = (saved, self.model.clone());
+        pending.parts.iter().all(Option::is_some)
+    }
+
+    fn store_snapshot(&mut self) {
+        while self.pending.is_some() && !self.continue_snapshot(usize::MAX) {}
+        let Some(pending) = self.pending.take() else { return };
+        let mut kept = Some(Vec::new());
+        for part in pending.parts.into_iter().flatten() {
+            let one = match (part, &mut self.below) {
+                (KeyedPart::Files(files), Below::Heap(disk)) => {
+                    let paths = files.files.iter().map(|f| f.path().to_owned()).collect();
+                    let is_safe = disk.write(&files, pending.writable);
+                    is_safe.then(|| Kept::Files(Saved { range: files.range, paths }))
+                }
+                (KeyedPart::Store(store), below) => {
+                    self.named += 1;
+                    let folder = below.folder(self.named);
+                    store.files(&folder).unwrap();
+                    Some(Kept::Store(RestoredStore { range: store.range(), folder }))
+                }
+                (KeyedPart::Files(_), Below::Store(_)) => panic!("state on a store gives a store"),
+            };
+            kept = kept.zip(one).map(|(mut kept, one)| {
+                kept.push(one);
+                kept
+            });
+        }
+        if let Some(kept) = kept {
+            self.checkpoint = (kept, pending.model);
         }
     }
 
@@ -212,13 +313,18 @@ impl Job {
                 self.model.timers.remove(&(time, key, namespace));
             }
             Op::Fire(up_to) => self.fire(up_to),
-            Op::Snapshot { full, writable } => self.take_checkpoint(|disk, state| disk.snapshot(state, full), writable),
-            Op::Savepoint => self.take_checkpoint(|disk, state| disk.savepoint(state), usize::MAX),
+            Op::Snapshot { kind, writable } => {
+                self.store_snapshot();
+                self.open_snapshot(kind, writable);
+            }
+            Op::Continue => drop(self.continue_snapshot(1)),
+            Op::Store => self.store_snapshot(),
             Op::Restore { parallelism, with_list } => {
                 self.restore(parallelism, with_list);
                 self.check();
             }
         }
+        self.subtasks.iter_mut().for_each(|s| AnyKeyedState::settle(&mut s.state).unwrap());
     }
 
     fn fire(&mut self, up_to: i64) {
@@ -262,22 +368,37 @@ impl Job {
             + expected.maps.len()
             + expected.reduced.len()
             + expected.timers.len();
-        assert_eq!(self.subtasks.iter().map(|s| s.state.entry_count()).sum::<usize>(), entries);
+        if matches!(self.below, Below::Heap(_)) {
+            assert_eq!(self.subtasks.iter().map(|s| s.state.entry_count()).sum::<usize>(), entries);
+        }
     }
+
+    fn run(mut self, ops: Vec<Op>) {
+        for op in ops {
+            self.apply(op);
+        }
+        self.check();
+        self.restore(3, true);
+        self.check();
+        self.fire(i64::MAX - 1);
+    }
+}
+
+fn name(named: &mut u64) -> String {
+    *named += 1;
+    format!("file-{named}")
 }
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(400))]
     #[test]
-    fn state_is_what_maps_would_be(ops in prop::collection::vec(op(), 1..120)) {
-        let mut job = Job::start();
-        for op in ops {
-            job.apply(op);
-        }
-        job.check();
-        job.restore(3, true);
-        job.check();
-        job.fire(i64::MAX - 1);
+    fn state_on_the_heap_is_what_maps_would_be(ops in prop::collection::vec(op(), 1..120)) {
+        Job::start(Below::Heap(Disk::default())).run(ops);
+    }
+
+    #[test]
+    fn state_on_a_store_is_what_maps_would_be(ops in prop::collection::vec(op(), 1..120)) {
+        Job::start(Below::Store(tempfile::tempdir().unwrap())).run(ops);
     }
 }
 
