@@ -77,8 +77,8 @@ pub(crate) fn fire<'a, K: Key + 'a, C>(
 ) -> Result<Progress> {
     for _ in 0..SLICE {
         let timer = match due {
-            Due::Event(watermark) => base(cx).pop_event_timer(watermark),
-            Due::Processing(now) => base(cx).pop_processing_timer(now),
+            Due::Event(watermark) => base(cx).pop_event_timer(watermark)?,
+            Due::Processing(now) => base(cx).pop_processing_timer(now)?,
         };
         let Some(timer) = timer else { return Ok(Progress::Done) };
         let at = TimerGuard { time: timer.millis() };

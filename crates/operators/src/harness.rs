@@ -8,6 +8,7 @@ use flott_core::{AttemptId, Batch, Configuration, Data, EventTime, JobId, Key, M
 use flott_core::{Payload, ProcessingTime, Result, SubtaskIndex, Watermark};
 use flott_env::Env;
 use flott_state::Redistribution;
+use flott_state::keyed::{KeyedPart, SnapshotKind};
 use std::sync::{Arc, OnceLock};
 use std::task::{Context, Waker};
 
@@ -272,8 +273,12 @@ impl Harness {
             files += 1;
             format!("file-{files}")
         };
-        let keyed = self.cx.keyed.as_mut().map(|k| k.snapshot(true, &mut name_file).unwrap());
-        let keyed = keyed.map(|k| k.files.iter().map(|f| f.unwritten().unwrap()).collect()).unwrap_or_default();
+        let keyed = self.cx.keyed.as_mut();
+        let keyed = keyed.map(|k| match k.snapshot_at_once(SnapshotKind::Full, &mut name_file).unwrap() {
+            KeyedPart::Files(files) => files.files.iter().map(|f| f.unwritten().unwrap()).collect(),
+            KeyedPart::Store(_) => panic!("state on the heap gives files"),
+        });
+        let keyed = keyed.unwrap_or_default();
         Snapshot { keyed, lists: self.cx.state.snapshot().unwrap() }
     }
 

@@ -219,6 +219,7 @@ impl<K: Key, F: ProcessJoinFunction> Common<K, F> {
         let late_count = cx.metrics.late_records_dropped.clone();
         let (mut process_cx, keyed) = ProcessContext::split(cx, &mut self.side);
         let keyed = keyed_of::<K>(keyed)?;
+        keyed.load(keys.keys, keys.slots)?;
         for (n, (row, (key, slot))) in rows.into_iter().zip(keys.iter()).enumerate() {
             at.next();
             keys.fetch_ahead(n, |slots| keyed.prefetch(slots));
@@ -230,7 +231,7 @@ impl<K: Key, F: ProcessJoinFunction> Common<K, F> {
                 }
                 continue;
             }
-            let (sides, _) = keyed.table(state).get_or_insert_with(slot, key, &(), Sides::new);
+            let (sides, _) = keyed.table(state).get_or_insert_with(slot, key, &(), Sides::new)?;
             let (own, others) = (view.split)(sides);
             let (from, to) = (time.saturating_add(view.bounds.lower), time.saturating_add(view.bounds.upper));
             if from <= to {
@@ -268,14 +269,14 @@ impl<K: Key, F: ProcessJoinFunction> Common<K, F> {
             }
             let Some((time, key, ())) = self.due.pop() else { return Ok(Progress::Done) };
             let slot = slots.of(&key);
-            let Some(sides) = table.get_mut(slot, &key, &()) else { continue };
+            let Some(sides) = table.get_mut(slot, &key, &())? else { continue };
             // An entry of the index that is not the key's earliest is out of date.
             if sides.due != Some(time.0) {
                 continue;
             }
             match sides.clean(self.bounds, watermark.0) {
                 Some(next) => self.due.push(EventTime(next), &key, ()),
-                None => drop(table.remove(slot, &key, &())),
+                None => drop(table.remove(slot, &key, &())?),
             }
         }
         Ok(Progress::More)
@@ -295,11 +296,11 @@ impl<K: Key, F: ProcessJoinFunction> Operator for IntervalJoinOperator<K, F> {
         let keyed = cx.keyed::<K>()?;
         let state = keyed.register("interval join")?;
         self.common.state = Some(state);
-        for (key, (), sides) in keyed.table::<(), State<F>>(state).iter() {
+        keyed.table::<(), State<F>>(state).for_each(|key, (), sides| {
             if let Some(due) = sides.due {
                 self.common.due.push(EventTime(due), key, ());
             }
-        }
+        })?;
         self.common.function.open(&mut OpenContext::new(cx))
     }
 

@@ -64,6 +64,7 @@ impl<F: KeyedBroadcastProcessFunction> KeyedBroadcastOperator<F> {
         let keys = self.keys.of(&rows, Slots::new(cx));
         let mut times = in_turn(times);
         let mut cx = KeyedReadOnlyContext::new(cx, opened(self.timers)?, &mut self.side)?;
+        cx.keyed_state().load(keys.keys, keys.slots)?;
         for (n, (row, (key, slot))) in rows.into_iter().zip(keys.iter()).enumerate() {
             at.next();
             keys.fetch_ahead(n, |slots| cx.keyed_state().prefetch(slots));

@@ -85,6 +85,7 @@ where
         let mut at = self.position.batch(rows.len());
         let keys = self.keys.of(&rows, Slots::new(cx));
         let keyed = keyed_of::<K>(&mut cx.keyed)?;
+        keyed.load(keys.keys, keys.slots)?;
         let f = &mut self.f;
         let mut n = 0;
         let results = rows.into_iter().zip(keys.iter()).map(|(row, (key, slot))| {
@@ -92,14 +93,14 @@ where
             keys.fetch_ahead(n, |slots| keyed.prefetch(slots));
             n += 1;
             let table = keyed.table(state);
-            let (value, _) = table.get_or_insert_with(slot, key, &(), || None);
+            let (value, _) = table.get_or_insert_with(slot, key, &(), || None)?;
             let result = f(row, value);
             if value.is_none() {
-                table.remove(slot, key, &());
+                table.remove(slot, key, &())?;
             }
-            result
+            Ok(result)
         });
-        let results: Vec<U> = results.collect();
+        let results = results.collect::<Result<Vec<U>>>()?;
         out.emit(Batch::timed(results, times))
     }
 }

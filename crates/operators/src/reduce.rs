@@ -63,10 +63,7 @@ impl<T: Data, K: Key, F: ReduceFunction<T>> ReduceOperator<T, K, F> {
     fn emit_finals(&mut self, cx: &mut OperatorContext, out: &mut dyn Output) -> Result<Progress> {
         if self.finals.is_empty() {
             let table = keyed_of::<K>(&mut cx.keyed)?.table(self.state()?);
-            table.retain(|_, (), value| {
-                self.finals.extend(value.take());
-                false
-            });
+            table.drain(|_, (), value| self.finals.extend(value.take()))?;
         }
         let rest = self.finals.split_off(self.finals.len().min(SLICE));
         let rows = std::mem::replace(&mut self.finals, rest);
@@ -108,19 +105,20 @@ impl<T: Data, K: Key, F: ReduceFunction<T>> Operator for ReduceOperator<T, K, F>
         let keys = self.keys.of(&rows, Slots::new(cx));
         let is_batch = cx.mode == RuntimeMode::Batch;
         let keyed = keyed_of::<K>(&mut cx.keyed)?;
+        keyed.load(keys.keys, keys.slots)?;
         let function = &mut self.function;
         let mut rows = rows.into_iter().zip(keys.iter()).enumerate();
         if is_batch {
             return rows.try_for_each(|(n, (row, (key, slot)))| {
                 keys.fetch_ahead(n, |slots| keyed.prefetch(slots));
-                let (place, _) = keyed.table(state).get_or_insert_with(slot, key, &(), || None);
+                let (place, _) = keyed.table(state).get_or_insert_with(slot, key, &(), || None)?;
                 add(place, row, function, &mut at).map(drop)
             });
         }
         // The results take the place of the rows in memory.
         let results = rows.map(|(n, (row, (key, slot)))| {
             keys.fetch_ahead(n, |slots| keyed.prefetch(slots));
-            let (place, _) = keyed.table(state).get_or_insert_with(slot, key, &(), || None);
+            let (place, _) = keyed.table(state).get_or_insert_with(slot, key, &(), || None)?;
             add(place, row, function, &mut at).cloned()
         });
         let results = results.collect::<Result<Vec<T>>>()?;

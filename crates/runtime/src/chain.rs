@@ -128,6 +128,11 @@ impl Chain {
         })
     }
 
+    /// Has keyed state make memory free where too much is in use.
+    pub(crate) fn settle(&mut self) -> Result<()> {
+        self.nodes.iter_mut().filter_map(|node| node.cx.keyed.as_mut()).try_for_each(|keyed| keyed.settle())
+    }
+
     /// In batch mode, when all of the head's timers have fired: forgets the keys so far and begins with the next ones.
     pub(crate) fn forget_keys(&mut self) {
         if let Some(Node { cx, .. }) = self.nodes.first_mut() {

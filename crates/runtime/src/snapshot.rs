@@ -4,8 +4,10 @@
 //! barrier aligned (or injected)
 //!   1 operators emit what still belongs to the checkpoint        before_barrier
 //!   2 the barrier goes out on every channel
-//!   3 sinks prepare what is to be committed; all state is turned into bytes        (records wait until here)
-//!   4 the bytes are written on the I/O runtime, then the job master is told        Acknowledge or Decline
+//!   3 sinks prepare what is to be committed; operator state is turned into bytes, a snapshot of keyed state is
+//!     opened                                                       (records wait until here)
+//!   4 keyed state is turned into bytes, some at a time between records
+//!   5 the bytes are written on the I/O runtime, then the job master is told        Acknowledge or Decline
 //! ```
 
 use crate::chain::{Chain, Exit};
@@ -13,10 +15,10 @@ use crate::source_task::SourceTask;
 use flott_api::control::{CheckpointTimes, TaskEvent, TaskId};
 use flott_core::Configuration;
 use flott_core::config::{CHECKPOINT_INLINE_THRESHOLD, CHECKPOINTING_INCREMENTAL};
-use flott_core::{Barrier, BarrierKind, OperatorId, Result, codec};
+use flott_core::{Barrier, BarrierKind, Error, OperatorId, Result, codec};
 use flott_env::Env;
 use flott_state::checkpoint::JobCheckpoints;
-use flott_state::keyed::KeyedFiles;
+use flott_state::keyed::{KeyedPart, SnapshotKind};
 use flott_state::operator::EncodedList;
 use flott_state::{Redistribution, SubtaskSnapshot};
 use std::time::Duration;
@@ -43,21 +45,33 @@ impl SnapshotWriter {
     }
 }
 
-/// The state of one operator as bytes in memory.
+/// So many bytes of keyed state are taken before the next record has its turn.
+const SLICE_BYTES: usize = 256 << 10;
+
+/// The state of one operator.
 struct OperatorParts {
     operator: OperatorId,
-    keyed: Option<KeyedFiles>,
+    /// Its place among the nodes of the chain, if a snapshot of its keyed state is open.
+    open: Option<usize>,
+    keyed: Option<KeyedPart>,
     lists: Vec<EncodedList>,
 }
 
-/// The state of every operator of a task as bytes in memory.
+/// The state of every operator of a task, on its way into bytes.
 pub(crate) struct TaskParts {
     operators: Vec<OperatorParts>,
     finished: bool,
 }
 
-/// Step 3: turns all state into bytes.
-pub(crate) async fn take(
+/// A snapshot of a task that is taken while records go on.
+pub(crate) struct OpenSnapshot {
+    pub(crate) parts: TaskParts,
+    pub(crate) barrier: Barrier,
+    pub(crate) times: CheckpointTimes,
+}
+
+/// Step 3: opens the snapshot.
+pub(crate) async fn open(
     chain: &mut Chain,
     source: Option<&mut SourceTask>,
     barrier: Barrier,
@@ -68,36 +82,52 @@ pub(crate) async fn take(
     if let Some(source) = source {
         let splits = source.snapshot()?.iter().map(codec::to_bytes).collect::<Result<Vec<_>>>()?;
         let lists = vec![(SPLITS.to_owned(), Redistribution::Split, splits)];
-        operators.push(OperatorParts { operator: source.operator, keyed: None, lists });
+        operators.push(OperatorParts { operator: source.operator, open: None, keyed: None, lists });
     }
-    for node in &mut chain.nodes {
-        let mut name_file = || writer.checkpoints.new_shared_file();
-        let keyed = match (&mut node.cx.keyed, barrier.kind) {
-            (None, _) => None,
-            (Some(keyed), BarrierKind::Checkpoint) => Some(keyed.snapshot(!writer.incremental, &mut name_file)?),
-            // A savepoint is its owner's: no later checkpoint builds on its files.
-            (Some(keyed), BarrierKind::Savepoint) => Some(keyed.savepoint(&mut name_file)?),
-        };
-        operators.push(OperatorParts { operator: node.cx.info.operator, keyed, lists: node.cx.state.snapshot()? });
+    let kind = match barrier.kind {
+        BarrierKind::Checkpoint if writer.incremental => SnapshotKind::Incremental,
+        BarrierKind::Checkpoint => SnapshotKind::Full,
+        BarrierKind::Savepoint => SnapshotKind::Savepoint,
+    };
+    for (n, node) in chain.nodes.iter_mut().enumerate() {
+        if let Some(keyed) = &mut node.cx.keyed {
+            keyed.open_snapshot(kind, &mut || writer.checkpoints.new_shared_file())?;
+        }
+        let open = node.cx.keyed.is_some().then_some(n);
+        let lists = node.cx.state.snapshot()?;
+        operators.push(OperatorParts { operator: node.cx.info.operator, open, keyed: None, lists });
     }
     for exit in &mut chain.exits {
         if let Exit::Sink(sink) = exit {
             sink.prepare(barrier.checkpoint).await?;
-            operators.push(OperatorParts { operator: sink.id, keyed: None, lists: sink.snapshot().await? });
+            let lists = sink.snapshot().await?;
+            operators.push(OperatorParts { operator: sink.id, open: None, keyed: None, lists });
         }
     }
     Ok(TaskParts { operators, finished })
 }
 
-/// Step 4: writes the bytes beside the stream and reports.
+/// Step 4: takes some more of the keyed state. Returns whether that was all.
+pub(crate) fn go_on(chain: &mut Chain, parts: &mut TaskParts, writer: &SnapshotWriter) -> Result<bool> {
+    for part in &mut parts.operators {
+        let Some(n) = part.open else { continue };
+        let Some(keyed) = &mut chain.nodes[n].cx.keyed else { continue };
+        part.keyed = keyed.continue_snapshot(SLICE_BYTES, &mut || writer.checkpoints.new_shared_file())?;
+        if part.keyed.is_some() {
+            part.open = None;
+        }
+        return Ok(false);
+    }
+    Ok(true)
+}
+
+/// Step 5: writes the bytes beside the stream and reports.
 pub(crate) fn write(
     env: &Env,
-    parts: TaskParts,
-    barrier: Barrier,
+    OpenSnapshot { parts, barrier, mut times }: OpenSnapshot,
     writer: SnapshotWriter,
     task: TaskId,
     events: mpsc::Sender<(TaskId, TaskEvent)>,
-    mut times: CheckpointTimes,
 ) {
     let clock = env.clone();
     let started = env.elapsed();
@@ -116,7 +146,12 @@ pub(crate) fn write(
 
 async fn write_all(parts: TaskParts, barrier: Barrier, writer: &SnapshotWriter) -> Result<SubtaskSnapshot> {
     let mut snapshot = SubtaskSnapshot { operators: Vec::new(), finished: parts.finished };
-    for OperatorParts { operator, keyed, lists } in parts.operators {
+    for OperatorParts { operator, keyed, lists, .. } in parts.operators {
+        let keyed = match keyed {
+            None => None,
+            Some(KeyedPart::Files(files)) => Some(files),
+            Some(KeyedPart::Store(_)) => return Err(Error::internal("stores cannot be written yet")),
+        };
         let written =
             writer.checkpoints.write_snapshot(barrier.checkpoint, keyed, lists, writer.inline_bytes_max).await?;
         snapshot.operators.push((operator, written));

@@ -9,7 +9,7 @@ use crate::chain::Exit;
 use crate::deploy::TaskSpec;
 use crate::input::{Input, InputEvent};
 use crate::metrics::TaskMetrics;
-use crate::snapshot::{self, SnapshotWriter, since};
+use crate::snapshot::{self, OpenSnapshot, SnapshotWriter, since};
 use crate::sort::SortedInput;
 use crate::source_task::SourceTask;
 use flott_api::control::{CheckpointTimes, TaskCommand, TaskEvent, TaskId};
@@ -103,6 +103,8 @@ pub(crate) struct Task {
     ended: bool,
     /// A checkpoint was asked for and not taken yet.
     requested: Option<Barrier>,
+    /// A snapshot of which not all has been taken.
+    snapshot: Option<OpenSnapshot>,
     /// The newest checkpoint that was taken.
     taken: Option<CheckpointId>,
     alignment_start: Option<Duration>,
@@ -142,7 +144,10 @@ impl Task {
                 Next::Time(now) => self.on_time(now).await?,
                 Next::Input(event) => self.on_input(event).await?,
                 Next::Dry => self.chain.seal()?,
+                Next::Snapshot => {}
             }
+            self.continue_snapshot()?;
+            self.chain.settle()?;
             let now = self.env.elapsed();
             self.linger(now)?;
             self.metrics.worked(now.saturating_sub(started));
@@ -382,6 +387,7 @@ impl Task {
         }
         self.taken = Some(barrier.checkpoint);
         self.requested = None;
+        self.finish_snapshot()?;
         let started = self.env.elapsed();
         if !self.ended {
             for n in 0..self.chain.nodes.len() {
@@ -394,13 +400,32 @@ impl Task {
             TaskInput::Source(source) => Some(source),
             TaskInput::Channels(_) | TaskInput::Sorted(_) => None,
         };
-        let parts = snapshot::take(&mut self.chain, source, barrier, &self.snapshots, self.ended).await?;
+        let parts = snapshot::open(&mut self.chain, source, barrier, &self.snapshots, self.ended).await?;
         let times = CheckpointTimes {
             alignment: self.alignment_start.take().map_or(Duration::ZERO, |start| started.saturating_sub(start)),
             sync: since(&self.env, started),
             asynchronous: Duration::ZERO,
         };
-        snapshot::write(&self.env, parts, barrier, self.snapshots.clone(), self.id, self.events.clone(), times);
+        self.snapshot = Some(OpenSnapshot { parts, barrier, times });
+        Ok(())
+    }
+
+    /// Takes some more of the snapshot that is open, if one is.
+    fn continue_snapshot(&mut self) -> Result<()> {
+        let Some(open) = &mut self.snapshot else { return Ok(()) };
+        if snapshot::go_on(&mut self.chain, &mut open.parts, &self.snapshots)?
+            && let Some(open) = self.snapshot.take()
+        {
+            snapshot::write(&self.env, open, self.snapshots.clone(), self.id, self.events.clone());
+        }
+        Ok(())
+    }
+
+    /// Takes all that is left of the snapshot that is open: another one follows.
+    fn finish_snapshot(&mut self) -> Result<()> {
+        while self.snapshot.is_some() {
+            self.continue_snapshot()?;
+        }
         Ok(())
     }
 

@@ -145,19 +145,25 @@ impl<'a, K: Key> KeyedContext<'a, K> {
     }
 
     /// Takes the first event timer that is due at `watermark` and makes its key current; for operators.
+    ///
+    /// # Errors
+    /// Those of the state's store, where there is one.
     #[inline]
-    pub fn pop_event_timer(&mut self, watermark: Watermark) -> Option<Timer> {
-        let (time, ()) = self.keyed.pop_timer(self.timers.event, watermark.0)?;
+    pub fn pop_event_timer(&mut self, watermark: Watermark) -> Result<Option<Timer>> {
+        let Some((time, ())) = self.keyed.pop_timer(self.timers.event, watermark.0)? else { return Ok(None) };
         self.base.set_time(Some(EventTime(time)));
-        Some(Timer::EventTime(EventTime(time)))
+        Ok(Some(Timer::EventTime(EventTime(time))))
     }
 
     /// Takes the first processing-time timer that is due at `now` and makes its key current; for operators.
+    ///
+    /// # Errors
+    /// As [`KeyedContext::pop_event_timer`].
     #[inline]
-    pub fn pop_processing_timer(&mut self, now: ProcessingTime) -> Option<Timer> {
-        let (time, ()) = self.keyed.pop_timer(self.timers.processing, now.0)?;
+    pub fn pop_processing_timer(&mut self, now: ProcessingTime) -> Result<Option<Timer>> {
+        let Some((time, ())) = self.keyed.pop_timer(self.timers.processing, now.0)? else { return Ok(None) };
         self.base.set_time(None);
-        Some(Timer::ProcessingTime(ProcessingTime(time)))
+        Ok(Some(Timer::ProcessingTime(ProcessingTime(time))))
     }
 
     /// The key of the record or timer being processed.

@@ -119,7 +119,7 @@ impl<P: CountKey> Operator for ColumnsCountOperator<P> {
                 *count += 1;
                 counts.push(*count);
             },
-        );
+        )?;
         let schema = self.result_schema(columns.batch.schema());
         let counted = RecordBatch::try_new(schema, vec![Arc::new(keys), Arc::new(UInt64Array::from(counts))]);
         let counted = counted.map_err(|e| kernel_failed("a running count", e))?;

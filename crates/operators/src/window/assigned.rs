@@ -1,6 +1,7 @@
 //! The windows of the next few records, found before the records are put into them, so that their panes can be
 //! fetched into the cache meanwhile.
 
+use crate::keys::FoundKeys;
 use flott_api::function::Window;
 use flott_core::{Data, Key};
 use flott_state::{KeySlot, StateTable};
@@ -53,6 +54,12 @@ impl<W: Window> Assigned<W> {
     pub fn of(&self, n: usize) -> Range<usize> {
         let n = n - self.first;
         (if n == 0 { 0 } else { self.ends[n - 1] })..self.ends[n]
+    }
+
+    /// The pane of each record in each of its windows.
+    pub fn panes<'a, K>(&'a self, keys: FoundKeys<'a, K>) -> impl Iterator<Item = (KeySlot, &'a K, &'a W)> {
+        (self.first..self.end())
+            .flat_map(move |n| self.windows[self.of(n)].iter().map(move |w| (keys.slots[n], &keys.keys[n], w)))
     }
 
     /// Begins to fetch the panes of all windows. `slots` are those of the batch.

@@ -188,16 +188,16 @@ where
         };
         self.ids = Some(ids);
         match ids.in_flight {
-            None => keyed.table(ids.panes).iter().for_each(|(key, window, pane)| {
+            None => keyed.table(ids.panes).for_each(|key, window, pane| {
                 if let Some(time) = self.rules.next_due(window, pane.at_end) {
                     self.due.push(time, key, *window);
                 }
-            }),
-            Some(in_flight) => keyed.table(in_flight).iter().for_each(|(key, (), windows)| {
+            })?,
+            Some(in_flight) => keyed.table(in_flight).for_each(|key, (), windows| {
                 for (window, state) in windows {
                     self.due.push(window.max_timestamp(), key, *state);
                 }
-            }),
+            })?,
         }
         self.plan.results.open(&mut KeyedOpenContext::new(cx)?)
     }
@@ -224,20 +224,25 @@ where
         let mut at = self.position.batch(rows.len());
         let (count, mut late) = (rows.len(), 0);
         let mut rows = rows.into_iter();
-        let is_large = is_large(keyed_of::<K>(&mut cx.keyed)?.table(ids.panes));
+        let keyed = keyed_of::<K>(&mut cx.keyed)?;
+        let is_large = is_large(keyed.table(ids.panes));
+        // A store is asked for a whole batch at once.
+        let ahead = if keyed.is_on_store() { count } else { AHEAD };
         let mut n = 0;
         while n < count {
             let keyed = keyed_of::<K>(&mut cx.keyed)?;
             if n == self.assigned.end() {
                 self.assigned.clear(n);
-                for (ahead, row) in rows.as_slice().iter().take(AHEAD).enumerate() {
+                for (ahead, row) in rows.as_slice().iter().take(ahead).enumerate() {
                     at.move_to(n + ahead);
                     let windows = &mut self.assigned.windows;
                     at.check(self.plan.assigner.assign(row, time_of(n + ahead), &assign_cx, windows))?;
                     self.assigned.end_row();
                 }
                 match ids.in_flight {
+                    Some(_) if keyed.is_on_store() => keyed.load(keys.keys, keys.slots)?,
                     Some(_) => keyed.prefetch(&keys.slots[n..self.assigned.end()]),
+                    None if keyed.is_on_store() => keyed.table(ids.panes).load(self.assigned.panes(keys))?,
                     None if is_large => self.assigned.prefetch(keyed.table(ids.panes), keys.slots),
                     None => {}
                 }
@@ -353,7 +358,7 @@ where
         by: Times<'_>,
         at: &Guard,
     ) -> Result<()> {
-        let (pane, is_new) = panes.get_or_insert_with(record.slot, record.key, &state, Pane::default);
+        let (pane, is_new) = panes.get_or_insert_with(record.slot, record.key, &state, Pane::default)?;
         let was_at_end = pane.at_end;
         let timers = self.rules.timers(&window, &mut pane.at_end);
         let mut trigger_cx = TriggerContext::new(&mut pane.trigger, by.watermark, by.env, timers, &mut self.requests);

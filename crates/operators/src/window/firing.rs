@@ -51,7 +51,7 @@ where
         let ids = self.ids()?;
         let keyed = keyed_of::<K>(&mut cx.keyed)?;
         let first = self.due.first().filter(|time| time.0 <= watermark.0);
-        if let Some((time, window)) = keyed.pop_timer(ids.event, first.map_or(watermark.0, |time| time.0)) {
+        if let Some((time, window)) = keyed.pop_timer(ids.event, first.map_or(watermark.0, |time| time.0))? {
             let at = TimerGuard { time };
             at.check(self.on_timer(Timer::EventTime(EventTime(time)), window, cx))?;
             return Ok(true);
@@ -71,7 +71,7 @@ where
 
     fn fire_next_by_clock(&mut self, now: ProcessingTime, cx: &mut OperatorContext) -> Result<bool> {
         let ids = self.ids()?;
-        let Some((time, window)) = keyed_of::<K>(&mut cx.keyed)?.pop_timer(ids.processing, now.0) else {
+        let Some((time, window)) = keyed_of::<K>(&mut cx.keyed)?.pop_timer(ids.processing, now.0)? else {
             return Ok(false);
         };
         let at = TimerGuard { time };
@@ -88,7 +88,7 @@ where
             return self.on_cleanup(Timer::EventTime(time), window, state, cx);
         }
         let (panes, _, slot) = keyed.keyed_table(ids.panes)?;
-        let Some(pane) = panes.get_mut(slot, key, &state) else { return Ok(()) };
+        let Some(pane) = panes.get_mut(slot, key, &state)? else { return Ok(()) };
         let mut fired = false;
         if pane.at_end && time == window.max_timestamp() {
             pane.at_end = false;
@@ -98,7 +98,7 @@ where
             self.apply_requests(ids, window, cx)?;
         }
         let (panes, _, slot) = keyed_of::<K>(&mut cx.keyed)?.keyed_table(ids.panes)?;
-        let at_end = panes.get(slot, key, &state).is_some_and(|pane| pane.at_end);
+        let at_end = panes.get(slot, key, &state)?.is_some_and(|pane| pane.at_end);
         if let Some(next) = self.rules.next_due(&window, at_end)
             && (next > time || (fired && at_end))
         {
@@ -130,7 +130,7 @@ where
     ) -> Result<()> {
         let ids = self.ids()?;
         let (panes, key, slot) = keyed_of::<K>(&mut cx.keyed)?.keyed_table(ids.panes)?;
-        let mut pane = panes.remove(slot, key, &state).unwrap_or_default();
+        let mut pane = panes.remove(slot, key, &state)?.unwrap_or_default();
         let result = self.ask(&mut pane, timer, window, cx)?;
         if result.is_fire()
             && let Some(acc) = &mut pane.acc
@@ -143,10 +143,10 @@ where
         self.plan.results.clear(Firing { cx, side: &mut self.side, window, merging: ids.in_flight.is_some() })?;
         if let Some(in_flight) = ids.in_flight {
             let (table, key, slot) = keyed_of::<K>(&mut cx.keyed)?.keyed_table(in_flight)?;
-            if let Some(windows) = table.get_mut(slot, key, &()) {
+            if let Some(windows) = table.get_mut(slot, key, &())? {
                 windows.retain(|(w, _)| *w != window);
                 if windows.is_empty() {
-                    table.remove(slot, key, &());
+                    table.remove(slot, key, &())?;
                 }
             }
         }
@@ -168,7 +168,7 @@ where
         let OperatorContext { keyed, env, watermark, .. } = cx;
         let (panes, key, slot) = keyed_of::<K>(keyed)?.keyed_table(ids.panes)?;
         let mut nothing = PaneOf::<T, A, Tr, C>::default();
-        let pane = panes.get_mut(slot, key, &state).unwrap_or(&mut nothing);
+        let pane = panes.get_mut(slot, key, &state)?.unwrap_or(&mut nothing);
         let timers = self.rules.timers(&window, &mut pane.at_end);
         let mut trigger_cx = TriggerContext::new(&mut pane.trigger, *watermark, env, timers, &mut self.requests);
         let result = ask(&mut self.plan.trigger, timer, window, &mut trigger_cx)?;
@@ -204,14 +204,14 @@ where
         }
         let ids = self.ids()?;
         let (panes, key, slot) = keyed_of::<K>(&mut cx.keyed)?.keyed_table(ids.panes)?;
-        let Some(pane) = panes.get_mut(slot, key, &state) else { return Ok(()) };
+        let Some(pane) = panes.get_mut(slot, key, &state)? else { return Ok(()) };
         let acc = pane.acc.take();
         // A window that will be cleaned up keeps its pane until then.
         if result.is_purge()
             && self.rules.next_due(&window, pane.at_end).is_none()
             && self.plan.trigger.is_clear(&pane.trigger)
         {
-            panes.remove(slot, key, &state);
+            panes.remove(slot, key, &state)?;
         }
         let Some(mut acc) = acc else { return Ok(()) };
         if result.is_fire() {
@@ -219,7 +219,7 @@ where
         }
         if !result.is_purge() {
             let (panes, key, slot) = keyed_of::<K>(&mut cx.keyed)?.keyed_table(ids.panes)?;
-            if let Some(pane) = panes.get_mut(slot, key, &state) {
+            if let Some(pane) = panes.get_mut(slot, key, &state)? {
                 pane.acc = Some(acc);
             }
         }

@@ -71,7 +71,7 @@ pub(super) fn state_of<K: Key, W: Window, P: Data>(
 ) -> Result<Option<W>> {
     let Some(in_flight) = ids.in_flight else { return Ok(Some(window)) };
     let (table, key, slot) = keyed.keyed_table(in_flight)?;
-    let windows = table.get(slot, key, &()).map_or(&[][..], |w| w);
+    let windows = table.get(slot, key, &())?.map_or(&[][..], |w| w);
     Ok(windows.iter().find(|(w, _)| *w == window).map(|(_, state)| *state))
 }
 
@@ -83,7 +83,7 @@ pub(super) fn named<K: Key, W: Window, P: Data>(
 ) -> Result<Option<W>> {
     let Some(in_flight) = ids.in_flight else { return Ok(Some(state)) };
     let (table, key, slot) = keyed.keyed_table(in_flight)?;
-    let windows = table.get(slot, key, &()).map_or(&[][..], |w| w);
+    let windows = table.get(slot, key, &())?.map_or(&[][..], |w| w);
     Ok(windows.iter().find(|(_, s)| *s == state).map(|(window, _)| *window))
 }
 
@@ -109,11 +109,11 @@ where
         let Some(in_flight) = ids.in_flight else { return Ok(Some((new, new))) };
         let is_gone = self.rules.is_gone(&new, by.watermark);
         let table = keyed.table(in_flight);
-        let (windows, _) = table.get_or_insert_with(record.slot, record.key, &(), Vec::new);
+        let (windows, _) = table.get_or_insert_with(record.slot, record.key, &(), Vec::new)?;
         match merge(windows, new, &mut self.absorbed) {
             Merge::New if is_gone => {
                 if windows.is_empty() {
-                    table.remove(record.slot, record.key, &());
+                    table.remove(record.slot, record.key, &())?;
                 }
                 Ok(None)
             }
@@ -147,11 +147,11 @@ where
         record: &Arriving<'_, K>,
         by: Times<'_>,
     ) -> Result<()> {
-        let others: Vec<PaneOf<T, A, Tr, C>> = (self.absorbed.iter().skip(1))
-            .filter_map(|(_, other)| panes.remove(record.slot, record.key, other))
-            .collect();
-        let (pane, _) = panes.get_or_insert_with(record.slot, record.key, &state, Pane::default);
-        for other in others {
+        let others: Vec<Option<PaneOf<T, A, Tr, C>>> = (self.absorbed.iter().skip(1))
+            .map(|(_, other)| panes.remove(record.slot, record.key, other))
+            .collect::<Result<_>>()?;
+        let (pane, _) = panes.get_or_insert_with(record.slot, record.key, &state, Pane::default)?;
+        for other in others.into_iter().flatten() {
             pane.acc = match (pane.acc.take(), other.acc) {
                 (Some(into), Some(acc)) => Some(self.plan.contents.merge(into, acc)?),
                 (into, acc) => into.or(acc),

@@ -101,6 +101,7 @@ pub(super) async fn build(mut spec: TaskSpec, running: &Running) -> Result<Task>
         finished: false,
         ended: false,
         requested: None,
+        snapshot: None,
         taken: None,
         alignment_start: None,
         portion: Portion::default(),

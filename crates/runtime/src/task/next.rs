@@ -20,6 +20,8 @@ pub(super) enum Next {
     Input(InputEvent),
     /// The input has run dry while rows wait to become a batch.
     Dry,
+    /// Nothing else is to be done, and a snapshot has not been taken in full.
+    Snapshot,
 }
 
 impl Task {
@@ -60,6 +62,9 @@ impl Task {
             if self.chain.has_open() || self.chain.has_sealed() {
                 return Poll::Ready(Ok(Next::Dry));
             }
+        }
+        if self.snapshot.is_some() {
+            return Poll::Ready(Ok(Next::Snapshot));
         }
         match self.commands.poll_recv(task) {
             Poll::Ready(Some(command)) => return Poll::Ready(Ok(Next::Command(command))),

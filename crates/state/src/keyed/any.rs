@@ -1,8 +1,8 @@
 //! Keyed state seen from outside: by user functions, which have it in their context, and by the runtime, which does
 //! not know its key type.
 
-use super::opened::{KeyedPart, SnapshotKind};
 use super::KeyedState;
+use super::opened::{KeyedPart, SnapshotKind};
 use crate::store::KeyedStore;
 use bytes::Bytes;
 use flott_core::{Error, Key, ProcessingTime, Result};
@@ -132,6 +132,19 @@ impl<K: Key> AnyKeyedState for KeyedState<K> {
 }
 
 impl dyn AnyKeyedState {
+    /// Opens a snapshot and takes all of it.
+    ///
+    /// # Errors
+    /// As [`AnyKeyedState::continue_snapshot`].
+    pub fn snapshot_at_once(&mut self, kind: SnapshotKind, name_file: &mut dyn FnMut() -> String) -> Result<KeyedPart> {
+        self.open_snapshot(kind, name_file)?;
+        loop {
+            if let Some(part) = self.continue_snapshot(usize::MAX, name_file)? {
+                return Ok(part);
+            }
+        }
+    }
+
     /// The state with its key type.
     ///
     /// # Errors

@@ -8,8 +8,8 @@
 //!                                                              written to it meanwhile
 //! ```
 
-use super::state::Named;
 use super::snapshot::Opened;
+use super::state::Named;
 use super::table::Take;
 use super::{KeyedFiles, KeyedState};
 use crate::store::{KeyedStore, StoreFile};
@@ -74,15 +74,14 @@ impl Drop for StoreSnapshot {
 pub(super) enum OpenSnapshot {
     Files(Opened),
     /// The table and the group that are written next.
-    Store { table: usize, place: usize },
+    Store {
+        table: usize,
+        place: usize,
+    },
 }
 
 impl<K: Key> KeyedState<K> {
-    pub(super) fn open_snapshot(
-        &mut self,
-        kind: SnapshotKind,
-        name_file: &mut dyn FnMut() -> String,
-    ) -> Result<()> {
+    pub(super) fn open_snapshot(&mut self, kind: SnapshotKind, name_file: &mut dyn FnMut() -> String) -> Result<()> {
         while self.opened.is_some() {
             // Its files stay in the chain, so nothing that it took is lost.
             self.continue_snapshot(usize::MAX, name_file)?;
@@ -134,9 +133,7 @@ impl<K: Key> KeyedState<K> {
     ) -> Result<bool> {
         let (range, now) = (self.range(), self.now());
         match opened {
-            OpenSnapshot::Files(files) => {
-                files.go_on(&mut self.tables, (range, now), &self.restored, bytes, name_file)
-            }
+            OpenSnapshot::Files(files) => files.go_on(&mut self.tables, (range, now), &self.restored, bytes, name_file),
             OpenSnapshot::Store { table, place } => write_more(&mut self.tables, (table, place), range.len(), bytes),
         }
     }

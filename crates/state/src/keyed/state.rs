@@ -106,6 +106,12 @@ impl<K: Key> KeyedState<K> {
         Ok(())
     }
 
+    /// Whether the state lies on a store: what is not in memory has to be read.
+    #[inline]
+    pub fn is_on_store(&self) -> bool {
+        self.stored.is_some()
+    }
+
     /// Sets how many bytes of a store's state are kept in memory, decoded; the number may change while the job runs.
     pub fn set_resident_bytes_max(&mut self, max: Arc<AtomicUsize>) {
         if let Some(stored) = &mut self.stored {
@@ -309,8 +315,7 @@ impl<K: Key> KeyedState<K> {
     /// Those of the store, where there is one.
     pub fn pop_timer<N: Key>(&mut self, id: TimersId<N>, up_to: i64) -> Result<Option<(i64, N)>> {
         let (max, range) = (self.max, self.range);
-        let (timers, table) =
-            timers_and_table(&mut self.timers, &mut self.tables, id).ok_or_else(foreign_handle)?;
+        let (timers, table) = timers_and_table(&mut self.timers, &mut self.tables, id).ok_or_else(foreign_handle)?;
         let popped = timers.pop(table, up_to, |key| KeySlot::of(key, max, range))?;
         Ok(popped.map(|(time, key, slot, namespace)| {
             self.current = Some((key, slot));

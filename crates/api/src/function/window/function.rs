@@ -202,7 +202,7 @@ impl<W: Window, V: Data> WindowState<W, V> {
     pub fn get<'c, K: Key>(&self, cx: &'c mut WindowContext<'_, K, W>) -> Result<Option<&'c V>> {
         let (id, window) = (self.table()?, allowed(cx)?);
         let (table, key, slot) = cx.keyed.keyed_table(id)?;
-        Ok(table.get(slot, key, &window))
+        table.get(slot, key, &window)
     }
 
     /// Sets the value.
@@ -212,8 +212,7 @@ impl<W: Window, V: Data> WindowState<W, V> {
     pub fn set<K: Key>(&self, cx: &mut WindowContext<'_, K, W>, value: V) -> Result<()> {
         let (id, window) = (self.table()?, allowed(cx)?);
         let (table, key, slot) = cx.keyed.keyed_table(id)?;
-        table.insert(slot, key, &window, value);
-        Ok(())
+        table.insert(slot, key, &window, value).map(drop)
     }
 
     /// Removes the value.
@@ -223,8 +222,7 @@ impl<W: Window, V: Data> WindowState<W, V> {
     pub fn clear<K: Key>(&self, cx: &mut WindowContext<'_, K, W>) -> Result<()> {
         let (id, window) = (self.table()?, allowed(cx)?);
         let (table, key, slot) = cx.keyed.keyed_table(id)?;
-        table.remove(slot, key, &window);
-        Ok(())
+        table.remove(slot, key, &window).map(drop)
     }
 
     fn table(&self) -> Result<TableId<W, V>> {

@@ -28,7 +28,9 @@ impl<UK: Key, UV: Data> MapState<UK, UV> {
                 let now = keyed.now().0;
                 whole_maps(keyed, name, false, |value: UV| Stamped { value, stamp: now })?
             }
-            Some(StateShape::WholeMap { timed: true }) => whole_maps(keyed, name, true, |stamped: Stamped<UV>| stamped)?,
+            Some(StateShape::WholeMap { timed: true }) => {
+                whole_maps(keyed, name, true, |stamped: Stamped<UV>| stamped)?
+            }
             _ => Vec::new(),
         };
         let state = MapState { handle: Handle::register(keyed, name, kind, ttl, &stamping)? };

@@ -35,7 +35,8 @@ impl<V: Data> ValueState<V> {
     /// else under the name.
     pub fn register<K: Key>(keyed: &mut KeyedState<K>, name: &str, ttl: Option<StateTtl>) -> Result<Self> {
         let stamping = Stamping { add: |value, stamp| Stamped { value, stamp }, drop: |stamped| stamped.value };
-        let handle = Handle::register(keyed, name, (StateShape::Value { timed: false }, Arrange::Flat), ttl, &stamping)?;
+        let handle =
+            Handle::register(keyed, name, (StateShape::Value { timed: false }, Arrange::Flat), ttl, &stamping)?;
         Ok(ValueState { handle })
     }
 

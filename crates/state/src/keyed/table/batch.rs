@@ -27,7 +27,7 @@ impl<K: Key, N: Key, V: Data> StateTable<K, N, V> {
     ) -> Result<()> {
         if self.stored.is_some() {
             let slots: Vec<KeySlot> = keys.iter().map(|key| KeySlot::of(key, self.max, self.range)).collect();
-            self.load(keys, &slots, namespace)?;
+            self.load(keys.iter().zip(slots).map(|(key, slot)| (slot, key, namespace)))?;
         }
         let is_large = self.is_flat() && self.is_worth_prefetching();
         // The slots of the keys at hand, and of the next ones.

@@ -216,11 +216,10 @@ impl<K: Key, N: Key, V: Data> Layout<K, N, V> {
         mut visit: impl FnMut(&K, &N, &V, &mut Mark) -> flott_core::Result<()>,
     ) -> flott_core::Result<()> {
         match self {
-            Layout::Flat(part) => {
-                part.entries.iter_mut().try_for_each(|Entry { name: (key, namespace), value, mark }| {
-                    visit(key, namespace, value, mark)
-                })
-            }
+            Layout::Flat(part) => part
+                .entries
+                .iter_mut()
+                .try_for_each(|Entry { name: (key, namespace), value, mark }| visit(key, namespace, value, mark)),
             Layout::ByNamespace(parts) => parts.iter_mut().try_for_each(|PartOf { of, part, .. }| {
                 part.entries.iter_mut().try_for_each(|Entry { name, value, mark }| visit(name, of, value, mark))
             }),
@@ -257,9 +256,7 @@ impl<K: Key, N: Key, V: Data> Layout<K, N, V> {
             Layout::ByNamespace(parts) if part < parts.bucket_count() => {
                 look(parts.get(part).map(|p| &p.part), part, bucket)
             }
-            Layout::ByKey(parts) if part < parts.bucket_count() => {
-                look(parts.get(part).map(|p| &p.part), part, bucket)
-            }
+            Layout::ByKey(parts) if part < parts.bucket_count() => look(parts.get(part).map(|p| &p.part), part, bucket),
             Layout::ByNamespace(_) | Layout::ByKey(_) => Cursor::End,
         }
     }

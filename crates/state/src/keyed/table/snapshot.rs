@@ -146,8 +146,8 @@ impl<K: Key, N: Key, V: Data> AnyTable<K> for StateTable<K, N, V> {
     fn load_all(&mut self, keys: &[K], slots: &[KeySlot]) -> Result<()> {
         let nothing: &dyn Any = &();
         match nothing.downcast_ref::<N>() {
-            Some(namespace) if self.stored.is_some() => self.load(keys, slots, namespace),
-            _ => Ok(()),
+            Some(namespace) => self.load(keys.iter().zip(slots).map(|(key, slot)| (*slot, key, namespace))),
+            None => Ok(()),
         }
     }
 

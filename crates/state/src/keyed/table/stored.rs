@@ -87,19 +87,22 @@ impl<K: Key, N: Key, V: Data> StateTable<K, N, V> {
         Ok(value.map(|value| group.take_in(slot, key, namespace, value)))
     }
 
-    /// Looks up what is not here of these keys, all at once.
-    pub(in crate::keyed) fn load(&mut self, keys: &[K], slots: &[KeySlot], namespace: &N) -> Result<()> {
+    /// Looks up in the store what is not here of these entries, all at once. On the heap there is nothing to do.
+    ///
+    /// # Errors
+    /// As [`StateTable::get`].
+    pub fn load<'a>(&mut self, entries: impl Iterator<Item = (KeySlot, &'a K, &'a N)>) -> Result<()> {
         let (Some(stored), Form::Store(form)) = (&mut self.stored, &self.about.form) else { return Ok(()) };
         let Stored { store, absent, seen, .. } = &mut **stored;
         absent.clear();
         let mut missing = Rows::new();
         let mut wanted = Vec::new();
-        for (n, (key, slot)) in keys.iter().zip(slots).enumerate() {
+        for (slot, key, namespace) in entries {
             let group = &self.groups[slot.group];
-            if group.layout.find(*slot, key, namespace).is_none() && !group.is_surely_absent(*slot, key, namespace) {
+            if group.layout.find(slot, key, namespace).is_none() && !group.is_surely_absent(slot, key, namespace) {
                 let key_group = KeyGroup(self.range.start + slot.group as u16);
                 missing.push_with(|out| form.key(key_group, key, namespace, out))?;
-                wanted.push((wanted.len(), n));
+                wanted.push((wanted.len(), (slot, key, namespace)));
             }
         }
         if wanted.is_empty() {
@@ -111,10 +114,10 @@ impl<K: Key, N: Key, V: Data> StateTable<K, N, V> {
         wanted.iter().for_each(|(row, _)| sorted.push(missing.get(*row)));
         let groups = &mut self.groups;
         store.get_all(&sorted, &mut |row, bytes| {
-            let n = wanted[row].1;
+            let (slot, key, namespace) = wanted[row].1;
             match read(form, bytes, seen)? {
-                Some(value) => drop(groups[slots[n].group].take_in(slots[n], &keys[n], namespace, value)),
-                None => absent.insert(keys[n].clone(), namespace.clone()),
+                Some(value) => drop(groups[slot.group].take_in(slot, key, namespace, value)),
+                None => absent.insert(key.clone(), namespace.clone()),
             }
             Ok(())
         })
@@ -288,9 +291,7 @@ impl<K: Key, N: Key, V: Data> Group<K, N, V> {
             || self.open.as_ref().is_some_and(|open| open.removed.contains(slot, key, namespace));
         is_gone
             || match &self.layout {
-                Layout::ByKey(parts) => {
-                    parts.find(key, || slot.hash.0).is_some_and(|part| parts.at(part).is_complete)
-                }
+                Layout::ByKey(parts) => parts.find(key, || slot.hash.0).is_some_and(|part| parts.at(part).is_complete),
                 Layout::Flat(_) | Layout::ByNamespace(_) => false,
             }
     }

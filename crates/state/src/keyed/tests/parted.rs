@@ -106,15 +106,17 @@ fn many_keys_at_once_are_as_one_after_the_other() {
     let (mut expected, mut found, mut wanted) = (BTreeMap::new(), Vec::new(), Vec::new());
     for round in 0..60u64 {
         let keys: Vec<u64> = (0..5000).map(|n: u64| (n * 7919 + round * 104_729) % 150_000).collect();
-        table.update_all(
-            &keys,
-            &(),
-            || 0,
-            |count| {
-                *count += 1;
-                found.push(*count);
-            },
-        ).unwrap();
+        table
+            .update_all(
+                &keys,
+                &(),
+                || 0,
+                |count| {
+                    *count += 1;
+                    found.push(*count);
+                },
+            )
+            .unwrap();
         wanted.extend(keys.iter().map(|key| {
             let count = expected.entry(*key).or_insert(0u64);
             *count += 1;
