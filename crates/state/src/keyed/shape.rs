@@ -16,6 +16,8 @@ pub(super) enum StateShape {
     WholeMap { timed: bool },
     /// A map, of which each entry is one of the table's.
     Map { timed: bool },
+    /// Timers in a store, in the order of their times; elsewhere they are a table.
+    Timers,
 }
 
 const TIMED: u8 = 0x80;
@@ -29,6 +31,7 @@ impl StateShape {
             StateShape::List { timed } => (2, timed),
             StateShape::WholeMap { timed } => (3, timed),
             StateShape::Map { timed } => (4, timed),
+            StateShape::Timers => (5, false),
         };
         if timed { kind | TIMED } else { kind }
     }
@@ -42,6 +45,7 @@ impl StateShape {
             2 => Some(StateShape::List { timed }),
             3 => Some(StateShape::WholeMap { timed }),
             4 => Some(StateShape::Map { timed }),
+            5 if !timed => Some(StateShape::Timers),
             _ => None,
         }
     }
@@ -49,7 +53,7 @@ impl StateShape {
     /// The same kind with or without stamps.
     pub fn with_stamps(self, timed: bool) -> StateShape {
         match self {
-            StateShape::Table => StateShape::Table,
+            StateShape::Table | StateShape::Timers => self,
             StateShape::Value { .. } => StateShape::Value { timed },
             StateShape::List { .. } => StateShape::List { timed },
             StateShape::WholeMap { .. } => StateShape::WholeMap { timed },
@@ -62,6 +66,7 @@ impl fmt::Display for StateShape {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             StateShape::Table => "a table of an operator",
+            StateShape::Timers => "timers",
             StateShape::Value { timed: false } => "a value",
             StateShape::Value { timed: true } => "a value with TTL",
             StateShape::List { timed: false } => "a list",

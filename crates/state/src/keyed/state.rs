@@ -5,7 +5,7 @@ use super::opened::OpenSnapshot;
 use super::shape::StateShape;
 use super::snapshot::Chain;
 use super::stored::StoredState;
-use super::table::{AnyTable, Arrange, StateTable};
+use super::table::{AnyTable, Arrange, NamesForm, StateTable};
 use super::timers::AnyTimers;
 use super::ttl::Ttl;
 use super::{KeyMap, KeySlot, TimerKind, Timers};
@@ -150,7 +150,7 @@ impl<K: Key> KeyedState<K> {
         let mut table = StateTable::new(self.max, self.range, arrange);
         if let Some(stored) = &self.stored {
             stored.check(name, shape)?;
-            table.put_on(stored.store.clone(), StateNumber::of(name), stamp);
+            table.put_on(stored.store.clone(), StateNumber::of(name), NamesForm::KEY_FIRST, stamp);
         }
         self.restored.apply(name, shape, &mut table)?;
         Ok(table)
@@ -166,7 +166,7 @@ impl<K: Key> KeyedState<K> {
     ) -> Result<StateTable<K, N, W>> {
         let mut to = StateTable::new(self.max, self.range, from.arrange());
         if let Some(stored) = &self.stored {
-            to.put_on(stored.store.clone(), StateNumber::of(name), stamp);
+            to.put_on(stored.store.clone(), StateNumber::of(name), NamesForm::KEY_FIRST, stamp);
         }
         from.convert(&mut to, map)?;
         Ok(to)
@@ -260,27 +260,39 @@ impl<K: Key> KeyedState<K> {
     /// # Errors
     /// As [`KeyedState::register`].
     pub fn register_timers<N: Key>(&mut self, kind: TimerKind, name: &str) -> Result<TimersId<N>> {
-        let table = self.register::<(i64, N), ()>(&format!("_timers/{}/{name}", kind.name()))?;
+        let name = format!("_timers/{}/{name}", kind.name());
+        let table = self.add_timers_table::<N>(&name)?;
         let mut timers = Timers::<K, N>::new(kind, table.number);
-        timers.rebuild(self.table(table))?;
+        let (max, range) = (self.max, self.range);
+        timers.rebuild(self.table(table), |key| KeySlot::of(key, max, range))?;
         self.timers.push(Box::new(timers));
         Ok(TimersId { number: self.timers.len() - 1, types: PhantomData })
     }
 
+    fn add_timers_table<N: Key>(&mut self, name: &str) -> Result<TableId<(i64, N), ()>> {
+        let Some(stored) = &self.stored else { return self.register(name) };
+        stored.check(name, StateShape::Timers)?;
+        let mut table = StateTable::new(self.max, self.range, Arrange::Flat);
+        table.put_on(stored.store.clone(), StateNumber::of(name), NamesForm::TIME_FIRST, None);
+        table.pin();
+        self.restored.apply(name, StateShape::Table, &mut table)?;
+        self.add_table(name, StateShape::Timers, table)
+    }
+
     /// Registers a timer of the current key. The same (key, namespace, time) twice is one timer. Returns whether it
-    /// is new.
+    /// is new; on a store, where timers that are far off are not looked up, one of those is always taken for new.
     ///
     /// # Errors
     /// `Invalid` when no key is set.
     #[inline]
     pub fn register_timer<N: Key>(&mut self, id: TimersId<N>, namespace: &N, time: i64) -> Result<bool> {
-        let KeyedState { timers, tables, current, quiesced, .. } = self;
+        let KeyedState { timers, tables, current, quiesced, max, range, .. } = self;
         let Some((key, slot)) = current else { return Err(no_key()) };
         if *quiesced {
             return Ok(false);
         }
         let (timers, table) = timers_and_table(timers, tables, id).ok_or_else(foreign_handle)?;
-        timers.register(table, *slot, key, namespace, time)
+        timers.register(table, *slot, key, namespace, time, |key| KeySlot::of(key, *max, *range))
     }
 
     /// In batch mode, at the end of keys: timers that are registered from now on are ignored.
@@ -302,10 +314,10 @@ impl<K: Key> KeyedState<K> {
     /// # Errors
     /// `Invalid` when no key is set.
     pub fn delete_timer<N: Key>(&mut self, id: TimersId<N>, namespace: &N, time: i64) -> Result<()> {
-        let KeyedState { timers, tables, current, .. } = self;
+        let KeyedState { timers, tables, current, max, range, .. } = self;
         let Some((key, slot)) = current else { return Err(no_key()) };
         let (timers, table) = timers_and_table(timers, tables, id).ok_or_else(foreign_handle)?;
-        timers.delete(table, *slot, key, namespace, time)
+        timers.delete(table, *slot, key, namespace, time, |key| KeySlot::of(key, *max, *range))
     }
 
     /// Takes the earliest timer that is due at `up_to` and makes its key the current one. Returns its time and

@@ -14,12 +14,14 @@ mod expire;
 mod group;
 mod layout;
 mod names;
+mod ordered;
 mod part;
 mod prefetch;
 mod snapshot;
 mod stored;
 
 pub(super) use clock::Take;
+pub(super) use encode::NamesForm;
 pub(super) use expire::{Expire, Expired};
 pub(super) use layout::Arrange;
 pub(super) use snapshot::{AnyTable, Counts};
@@ -60,11 +62,13 @@ pub struct StateTable<K, N, V> {
     range: KeyGroupRange,
     arrange: Arrange,
     groups: Vec<Group<K, N, V>>,
-    about: About<V>,
+    about: About<K, N, V>,
     /// What lies below; nothing on the heap.
     stored: Option<Box<Stored<K, N>>>,
     /// Of a state with TTL.
     expiry: Option<expire::Expiry<V>>,
+    /// What is in use stays in use until its owner says otherwise.
+    is_pinning: bool,
 }
 
 impl<K: Key, N: Key, V: Data> StateTable<K, N, V> {
@@ -74,7 +78,7 @@ impl<K: Key, N: Key, V: Data> StateTable<K, N, V> {
         let arrange = if size_of::<N>() == 0 { Arrange::Flat } else { arrange };
         let groups = (0..range.len()).map(|_| Group::new(arrange)).collect();
         let about = About { clock: Clock::new(), form: Form::File };
-        StateTable { max, range, arrange, groups, about, stored: None, expiry: None }
+        StateTable { max, range, arrange, groups, about, stored: None, expiry: None, is_pinning: false }
     }
 
     /// The value of a key in a namespace.

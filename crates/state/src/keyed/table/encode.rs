@@ -1,36 +1,51 @@
 //! Entries as bytes, in the form of a file or of a store.
 
-use crate::store::{StateNumber, WriteBatch, store_key};
+use crate::store::{KEY_HEAD, StateNumber, WriteBatch, store_key};
 use flott_core::{Data, Key, KeyGroup, Result, codec};
 
 /// What entries are encoded for.
-pub(in crate::keyed) enum Form<V> {
+pub(in crate::keyed) enum Form<K, N, V> {
     /// Files of checkpoints: key, namespace and value follow one another.
     File,
     /// A store.
-    Store(StoreForm<V>),
+    Store(StoreForm<K, N, V>),
 }
 
 /// How the entries of a state look in a store.
-pub(in crate::keyed) struct StoreForm<V> {
+pub(in crate::keyed) struct StoreForm<K, N, V> {
     pub number: StateNumber,
+    /// How key and namespace follow the head of the store's key.
+    pub names: NamesForm<K, N>,
     /// The time of the last access that counts, if the state has a TTL.
     pub stamp: Option<fn(&V) -> i64>,
 }
 
-impl<V> Clone for StoreForm<V> {
-    fn clone(&self) -> Self {
-        *self
-    }
+/// How key and namespace of an entry are encoded for a store.
+pub(in crate::keyed) struct NamesForm<K, N> {
+    pub encode: fn(&K, &N, &mut Vec<u8>) -> Result<()>,
+    pub decode: fn(&[u8]) -> Result<(K, N)>,
 }
 
-impl<V> Copy for StoreForm<V> {}
+impl<K: Key, N: Key> NamesForm<K, N> {
+    /// The key first, then the namespace.
+    pub const KEY_FIRST: NamesForm<K, N> = NamesForm {
+        encode: |key, namespace, out| {
+            codec::encode(key, out)?;
+            codec::encode(namespace, out)
+        },
+        decode: |mut bytes| Ok((codec::decode(&mut bytes)?, codec::from_bytes(bytes)?)),
+    };
+}
 
-impl<V: Data> StoreForm<V> {
-    pub fn key<K: Key, N: Key>(&self, group: KeyGroup, key: &K, namespace: &N, out: &mut Vec<u8>) -> Result<()> {
+impl<K: Key, N: Key, V: Data> StoreForm<K, N, V> {
+    pub fn key(&self, group: KeyGroup, key: &K, namespace: &N, out: &mut Vec<u8>) -> Result<()> {
         store_key(group, self.number, out);
-        codec::encode(key, out)?;
-        codec::encode(namespace, out)
+        (self.names.encode)(key, namespace, out)
+    }
+
+    /// Reads what follows the head of a store's key.
+    pub fn names(&self, bytes: &[u8]) -> Result<(K, N)> {
+        (self.names.decode)(bytes.get(KEY_HEAD..).unwrap_or_default())
     }
 
     pub fn value(&self, value: &V, out: &mut Vec<u8>) -> Result<()> {
@@ -76,7 +91,7 @@ impl Encoded {
 
     pub fn put<K: Key, N: Key, V: Data>(
         &mut self,
-        form: &Form<V>,
+        form: &Form<K, N, V>,
         group: KeyGroup,
         key: &K,
         namespace: &N,
@@ -103,7 +118,7 @@ impl Encoded {
     /// A removal; in a file those stand before the entries, and are counted by the caller.
     pub fn remove<K: Key, N: Key, V: Data>(
         &mut self,
-        form: &Form<V>,
+        form: &Form<K, N, V>,
         group: KeyGroup,
         key: &K,
         namespace: &N,

@@ -31,9 +31,9 @@ pub(super) struct Opened<K, N> {
 }
 
 /// What changing an entry needs to know of the table.
-pub(super) struct About<V> {
+pub(super) struct About<K, N, V> {
     pub clock: Clock,
-    pub form: Form<V>,
+    pub form: Form<K, N, V>,
 }
 
 impl<K: Key, N: Key, V: Data> Group<K, N, V> {
@@ -52,7 +52,7 @@ impl<K: Key, N: Key, V: Data> Group<K, N, V> {
     pub fn change(
         &mut self,
         place: Place,
-        about: &About<V>,
+        about: &About<K, N, V>,
         group: KeyGroup,
         (slot, namespace): (KeySlot, &N),
     ) -> Result<&mut V> {
@@ -64,7 +64,7 @@ impl<K: Key, N: Key, V: Data> Group<K, N, V> {
     }
 
     /// As [`Group::change`], where key and namespace are not at hand.
-    pub fn change_at(&mut self, place: Place, about: &About<V>, group: KeyGroup) -> Result<&mut V> {
+    pub fn change_at(&mut self, place: Place, about: &About<K, N, V>, group: KeyGroup) -> Result<&mut V> {
         if self.layout.at(place).mark.changed != about.clock.now {
             self.first_change(place, about, group)?;
             self.changes.note(self.layout.hashes_at(place), self.count);
@@ -74,7 +74,7 @@ impl<K: Key, N: Key, V: Data> Group<K, N, V> {
 
     /// The first change of an entry in this epoch.
     #[inline(never)]
-    fn first_change(&mut self, place: Place, about: &About<V>, group: KeyGroup) -> Result<()> {
+    fn first_change(&mut self, place: Place, about: &About<K, N, V>, group: KeyGroup) -> Result<()> {
         let found = self.layout.at(place);
         if about.clock.holds(found.mark.changed)
             && let Some(open) = &mut self.open
@@ -96,7 +96,7 @@ impl<K: Key, N: Key, V: Data> Group<K, N, V> {
     }
 
     /// Removes an entry.
-    pub fn remove(&mut self, place: Place, about: &About<V>, group: KeyGroup) -> Result<V> {
+    pub fn remove(&mut self, place: Place, about: &About<K, N, V>, group: KeyGroup) -> Result<V> {
         if self.layout.at(place).mark.changed != about.clock.now {
             self.first_change(place, about, group)?;
         }
@@ -111,7 +111,7 @@ impl<K: Key, N: Key, V: Data> Group<K, N, V> {
     /// Calls `visit` with every entry, which it may change; those for which it returns false are removed.
     pub fn retain(
         &mut self,
-        about: &About<V>,
+        about: &About<K, N, V>,
         group: KeyGroup,
         mut visit: impl FnMut(&K, &N, &mut V) -> bool,
     ) -> Result<()> {
@@ -155,7 +155,7 @@ impl<K: Key, N: Key, V: Data> Group<K, N, V> {
     }
 
     /// Takes what the open snapshot holds of this group.
-    pub fn take_open(&mut self, about: &About<V>, group: KeyGroup, out: &mut Encoded) -> Result<Counts> {
+    pub fn take_open(&mut self, about: &About<K, N, V>, group: KeyGroup, out: &mut Encoded) -> Result<Counts> {
         let Some(open) = self.open.take() else { return Ok(Counts::default()) };
         let clock = about.clock;
         let removals = self.encode_removed(&open.removed, &about.form, group, out)?;
@@ -165,13 +165,13 @@ impl<K: Key, N: Key, V: Data> Group<K, N, V> {
     }
 
     /// Takes what the store does not have yet, while no snapshot is open.
-    pub fn take_unwritten(&mut self, about: &About<V>, group: KeyGroup, out: &mut Encoded) -> Result<()> {
+    pub fn take_unwritten(&mut self, about: &About<K, N, V>, group: KeyGroup, out: &mut Encoded) -> Result<()> {
         let (changes, removed) = (self.changes.take(), std::mem::take(&mut self.removed));
         self.encode_removed(&removed, &about.form, group, out)?;
         self.encode(&changes, |changed| changed != Epoch::NEVER, Epoch::NEVER, &about.form, group, out)
     }
 
-    fn encode_removed(&self, removed: &Names<K, N>, form: &Form<V>, group: KeyGroup, out: &mut Encoded) -> Result<u32> {
+    fn encode_removed(&self, removed: &Names<K, N>, form: &Form<K, N, V>, group: KeyGroup, out: &mut Encoded) -> Result<u32> {
         for (key, namespace) in removed.iter() {
             out.remove(form, group, key, namespace)?;
         }
@@ -183,7 +183,7 @@ impl<K: Key, N: Key, V: Data> Group<K, N, V> {
         changes: &Changes,
         is_wanted: impl Fn(Epoch) -> bool,
         taken: Epoch,
-        form: &Form<V>,
+        form: &Form<K, N, V>,
         group: KeyGroup,
         out: &mut Encoded,
     ) -> Result<()> {

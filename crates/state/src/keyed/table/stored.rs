@@ -1,6 +1,6 @@
 //! What a table does that lies on a store: look up what is not here, write what changed, let go of what is not used.
 
-use super::encode::{Encoded, Form, StoreForm};
+use super::encode::{Encoded, Form, NamesForm, StoreForm};
 use super::group::Group;
 use super::layout::{Layout, Place};
 use super::names::Names;
@@ -62,9 +62,10 @@ impl<K: Key, N: Key, V: Data> StateTable<K, N, V> {
         &mut self,
         store: Arc<dyn KeyedStore>,
         number: StateNumber,
+        names: NamesForm<K, N>,
         stamp: Option<fn(&V) -> i64>,
     ) {
-        self.about.form = Form::Store(StoreForm { number, stamp });
+        self.about.form = Form::Store(StoreForm { number, names, stamp });
         self.stored = Some(Box::new(Stored::new(store)));
     }
 
@@ -176,6 +177,14 @@ impl<K: Key, N: Key, V: Data> StateTable<K, N, V> {
         write(store, encoded, batch, seen)
     }
 
+    pub(in crate::keyed) fn is_on_store(&self) -> bool {
+        self.stored.is_some()
+    }
+
+    pub(in crate::keyed) fn group_count(&self) -> usize {
+        self.groups.len()
+    }
+
     pub(in crate::keyed) fn arrange(&self) -> Arrange {
         self.arrange
     }
@@ -185,10 +194,11 @@ impl<K: Key, N: Key, V: Data> StateTable<K, N, V> {
         if self.stored.is_none() {
             return;
         }
+        let is_pinning = self.is_pinning;
         let Group { layout, count, .. } = &mut self.groups[place];
         layout.retain(|_, _, _, mark| {
             let keep = mark.used || mark.changed != super::clock::Epoch::NEVER;
-            mark.used = false;
+            mark.used &= is_pinning;
             *count -= usize::from(!keep);
             keep
         });
@@ -254,15 +264,16 @@ impl<K: Key, N: Key, V: Data> StateTable<K, N, V> {
         let (Some(stored), Form::Store(form)) = (&self.stored, &self.about.form) else { return Ok(()) };
         let (from, to) = group_range(KeyGroup(self.range.start + place as u16), form.number);
         stored.store.scan(&from, &to, &mut |name, bytes| {
-            let mut name = name.get(from.len()..).unwrap_or_default();
-            let (key, namespace) = (codec::decode(&mut name)?, codec::from_bytes(name)?);
+            let (key, namespace) = form.names(name)?;
             visit(key, namespace, form.read(bytes)?)?;
             Ok(true)
         })
     }
 }
 
-fn read<V: Data>(form: &StoreForm<V>, bytes: Option<&[u8]>, seen: &mut (u64, u64)) -> Result<Option<V>> {
+fn read<K: Key, N: Key, V: Data>(
+    form: &StoreForm<K, N, V>,
+    bytes: Option<&[u8]>, seen: &mut (u64, u64)) -> Result<Option<V>> {
     let Some(bytes) = bytes else { return Ok(None) };
     *seen = (seen.0 + bytes.len() as u64, seen.1 + 1);
     form.read(bytes).map(Some)
@@ -286,7 +297,7 @@ fn write(
 
 impl<K: Key, N: Key, V: Data> Group<K, N, V> {
     /// Whether the store need not be asked about an entry that is not here: it is gone, or all of its key is here.
-    fn is_surely_absent(&self, slot: KeySlot, key: &K, namespace: &N) -> bool {
+    pub(super) fn is_surely_absent(&self, slot: KeySlot, key: &K, namespace: &N) -> bool {
         let is_gone = self.removed.contains(slot, key, namespace)
             || self.open.as_ref().is_some_and(|open| open.removed.contains(slot, key, namespace));
         is_gone
