@@ -16,6 +16,7 @@ mod job;
 mod local;
 mod metadata;
 mod read;
+mod state_file;
 mod storage;
 mod store;
 mod write;
@@ -27,6 +28,7 @@ pub use compare::{Fate, JobOperator, RestoreReport, compare};
 pub use job::JobCheckpoints;
 pub use metadata::{CheckpointMetadata, OperatorMetadata};
 pub use redistribute::{ItemRange, ListPiece, ListRestore, SubtaskRestore, redistribute};
+pub use state_file::{KeyedFiles, StateFile};
 pub use storage::CheckpointStorage;
 
 #[cfg(test)]

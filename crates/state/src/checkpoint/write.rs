@@ -2,7 +2,7 @@
 
 use super::JobCheckpoints;
 use super::job::all;
-use crate::keyed::{KeyedFiles, StateFile};
+use super::state_file::{KeyedFiles, StateFile};
 use crate::operator::EncodedList;
 use crate::snapshot::{Blob, KeyedSnapshot, ListSnapshot, OperatorSnapshot, checksum};
 use bytes::Bytes;

@@ -15,10 +15,10 @@ mod table;
 mod timers;
 mod ttl;
 
+pub use crate::checkpoint::{KeyedFiles, StateFile};
 pub use any::{AnyKeyedState, StateAccess};
 pub use kinds::{AggregateFunction, AggregatingState, ListState, MapState, ReducingState, ValueState};
 pub use map::KeyMap;
-pub use snapshot::{KeyedFiles, StateFile};
 pub use state::{KeyedState, PREFETCH_KEYS, TableId, TimersId};
 pub use table::{KeySlot, StateTable};
 pub use timers::{TimerKind, Timers};
