@@ -1,8 +1,12 @@
 //! Files of keyed state on their way to storage. Their bytes are kept until they are safe there, so a checkpoint that
 //! fails loses nothing: the next one has the same file and writes it.
 
+use super::transfer::Source;
+use crate::snapshot::StoreFiles;
 use bytes::Bytes;
 use flott_core::KeyGroupRange;
+use std::any::Any;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// A file of keyed state on its way to storage.
@@ -15,13 +19,25 @@ pub struct StateFile {
 /// Where a file's bytes are.
 enum Content {
     Here(Bytes),
+    /// In a local file, which is there as long as `keep` lives.
+    OnDisk {
+        file: PathBuf,
+        keep: Arc<dyn Any + Send + Sync>,
+    },
     /// In storage, with this checksum.
     Written(u64),
 }
 
 impl StateFile {
-    pub(crate) fn new(path: String, bytes: Bytes) -> Arc<Self> {
+    /// A file whose bytes are in memory. `path` is relative to the job's checkpoint folder.
+    pub fn new(path: String, bytes: Bytes) -> Arc<Self> {
         Arc::new(StateFile { path, len: bytes.len() as u64, content: Mutex::new(Content::Here(bytes)) })
+    }
+
+    /// A file whose `len` bytes are in the local file `file`, which nobody changes. `keep` is dropped when the bytes are
+    /// safe: the last file of a local snapshot drops what deletes the snapshot's folder.
+    pub fn on_disk(path: String, file: PathBuf, len: u64, keep: Arc<dyn Any + Send + Sync>) -> Arc<Self> {
+        Arc::new(StateFile { path, len, content: Mutex::new(Content::OnDisk { file, keep }) })
     }
 
     /// Path relative to the job's checkpoint folder.
@@ -34,28 +50,41 @@ impl StateFile {
         self.len
     }
 
-    /// Whether there are none; a file always has some.
+    /// Whether there are none.
     pub fn is_empty(&self) -> bool {
         self.len == 0
     }
 
-    /// The bytes that still have to be written; `None` when they have been.
+    /// The bytes that still have to be written, if they are in memory; `None` when they have been, or are on disk.
     pub fn unwritten(&self) -> Option<Bytes> {
         match &*self.content() {
             Content::Here(bytes) => Some(bytes.clone()),
+            Content::OnDisk { .. } | Content::Written(_) => None,
+        }
+    }
+
+    /// What still has to be written and what keeps it there; `None` when it has been.
+    pub(super) fn source(&self) -> Option<(Source, Option<Arc<dyn Any + Send + Sync>>)> {
+        match &*self.content() {
+            Content::Here(bytes) => Some((Source::Bytes(bytes.clone()), None)),
+            Content::OnDisk { file, keep } => {
+                Some((Source::File { path: file.clone(), len: self.len }, Some(keep.clone())))
+            }
             Content::Written(_) => None,
         }
     }
 
     /// Says that the bytes, which have this checksum, are safe.
     pub fn written(&self, sum: u64) {
-        *self.content() = Content::Written(sum);
+        let before = std::mem::replace(&mut *self.content(), Content::Written(sum));
+        // Dropping it may delete files, and nobody needs to wait for that with the lock.
+        drop(before);
     }
 
     /// The checksum of what was written.
     pub fn written_sum(&self) -> Option<u64> {
         match *self.content() {
-            Content::Here(_) => None,
+            Content::Here(_) | Content::OnDisk { .. } => None,
             Content::Written(sum) => Some(sum),
         }
     }
@@ -71,8 +100,10 @@ impl StateFile {
 pub struct KeyedFiles {
     /// The key groups that the files hold.
     pub range: KeyGroupRange,
-    /// The full file first, then the changes, oldest first.
+    /// Of a table in memory: the full file first, then the changes, oldest first. Of a store: its files.
     pub files: Vec<Arc<StateFile>>,
+    /// Set if they are a store's: which one's, and the name of each.
+    pub store: Option<StoreFiles>,
 }
 
 impl KeyedFiles {
@@ -83,6 +114,6 @@ impl KeyedFiles {
 
     /// Bytes that still have to be written.
     pub fn unwritten_bytes(&self) -> u64 {
-        self.files.iter().filter_map(|f| f.unwritten()).map(|b| b.len() as u64).sum()
+        self.files.iter().filter(|f| f.written_sum().is_none()).map(|f| f.len).sum()
     }
 }

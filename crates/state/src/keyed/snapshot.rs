@@ -50,7 +50,7 @@ impl Chain {
         if let Some(bytes) = written? {
             self.files.push(StateFile::new(name_file(), bytes));
         }
-        Ok(KeyedFiles { range, files: self.files.clone() })
+        Ok(KeyedFiles { range, files: self.files.clone(), store: None })
     }
 
     pub fn savepoint(
@@ -63,7 +63,7 @@ impl Chain {
     ) -> Result<KeyedFiles> {
         let bytes = write(range, now, states, restored, Take::Copy)?;
         let files = bytes.into_iter().map(|bytes| StateFile::new(name_file(), bytes)).collect();
-        Ok(KeyedFiles { range, files })
+        Ok(KeyedFiles { range, files, store: None })
     }
 
     /// Whether a full file is due: the changes have become more than the whole was, or are too many.
