@@ -54,8 +54,8 @@ impl MiniCluster {
     /// `Invalid` when the job, an option or the checkpoint to start from is wrong: nothing has run then.
     pub async fn submit(&self, job: JobSubmission) -> Result<(JobHandle, CheckpointStorage)> {
         let storage = match job.config.get_optional(&CHECKPOINTS_DIRECTORY)? {
-            Some(location) => CheckpointStorage::open(&self.env, &location)?,
-            None => CheckpointStorage::memory(&self.env),
+            Some(location) => CheckpointStorage::open(&self.env, &location, &job.config)?,
+            None => CheckpointStorage::memory(&self.env).with_config(&job.config),
         };
         let handle = self.submit_through(job, &storage, |gateway, events| (gateway, events)).await?;
         Ok((handle, storage))

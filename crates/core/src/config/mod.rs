@@ -10,6 +10,7 @@ pub use value::{ByteSize, ConfigValue};
 
 use crate::{Error, Result};
 use std::collections::BTreeMap;
+use std::fmt;
 
 /// A typed option: its key, its default and what it is for.
 pub struct ConfigOption<T: 'static> {
@@ -57,10 +58,30 @@ impl<T: ConfigValue> ConfigOption<T> {
     }
 }
 
+/// Options with a name in their key start with this: `fs.azure.account.key.ACCOUNT.blob.core.windows.net` is the key
+/// of a storage account.
+pub const AZURE_ACCOUNT_KEY_PREFIX: &str = "fs.azure.account.key.";
+
+/// Whether the value of this option must not be shown: it opens doors.
+pub fn is_secret(key: &str) -> bool {
+    let key = key.to_ascii_lowercase();
+    key.starts_with(AZURE_ACCOUNT_KEY_PREFIX)
+        || ["secret", "password", "access-key", "token"].iter().any(|word| key.contains(word))
+}
+
 /// What a user has set: keys to text.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Default, PartialEq, Eq)]
 pub struct Configuration {
     values: BTreeMap<String, String>,
+}
+
+/// Without the values of secrets.
+impl fmt::Debug for Configuration {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_map()
+            .entries(self.iter().map(|(key, value)| (key, if is_secret(key) { "***" } else { value })))
+            .finish()
+    }
 }
 
 impl Configuration {
@@ -123,6 +144,7 @@ impl Configuration {
         for (key, text) in self.iter() {
             match OPTIONS.iter().find(|o| o.key == key) {
                 Some(option) => (option.check)(text).map_err(|why| wrong_value(key, text, &why))?,
+                None if key.starts_with(AZURE_ACCOUNT_KEY_PREFIX) => {}
                 None => unknown.push((key.to_owned(), nearest(key))),
             }
         }
@@ -131,6 +153,7 @@ impl Configuration {
 }
 
 fn wrong_value(key: &str, text: &str, why: &str) -> Error {
+    let text = if is_secret(key) { "***" } else { text };
     Error::invalid(format!("option `{key}` cannot be `{text}`: {why}"))
 }
 

@@ -42,7 +42,33 @@ options! {
     CHECKPOINTING_TOLERABLE_FAILURES: u32 = "execution.checkpointing.tolerable-failed-checkpoints", "0",
         "How many checkpoints may fail in a row before the job fails.";
     CHECKPOINTS_DIRECTORY: String = "execution.checkpointing.dir", "",
-        "Where checkpoints are kept: a folder, or a URL such as file:///data/checkpoints. In memory when not set.";
+        "Where checkpoints are kept: a folder, or a URL such as file:///data/checkpoints, s3://bucket/checkpoints, gs://bucket/checkpoints or abfss://container@account.dfs.core.windows.net/checkpoints. In memory when not set.";
+    CHECKPOINT_STORAGE_REQUEST_TIMEOUT: Duration = "flott.checkpoint-storage.request-timeout", "30 s",
+        "A request to remote checkpoint storage that takes longer is made again.";
+    CHECKPOINT_STORAGE_RETRY_TIMEOUT: Duration = "flott.checkpoint-storage.retry-timeout", "1 min",
+        "How long a request to remote checkpoint storage is made again, after waits that grow, before its error counts.";
+    CHECKPOINT_STORAGE_PART_SIZE: ByteSize = "flott.checkpoint-storage.part-size", "8 mb",
+        "Larger files go to remote checkpoint storage in parts of this size, a few at a time; at least 5 mb.";
+    S3_ACCESS_KEY: String = "s3.access-key", "",
+        "Access key for checkpoints on S3. When not set: AWS_ACCESS_KEY_ID, or what the machine or the pod is given.";
+    S3_SECRET_KEY: String = "s3.secret-key", "",
+        "Secret key for checkpoints on S3. When not set: AWS_SECRET_ACCESS_KEY, or what the machine or the pod is given.";
+    S3_ENDPOINT: String = "s3.endpoint", "",
+        "Address of a store that speaks the protocol of S3, such as https://minio.example:9000; AWS_ENDPOINT_URL, or Amazon when not set.";
+    S3_ENDPOINT_REGION: String = "s3.endpoint.region", "",
+        "Region of the bucket; AWS_REGION or us-east-1 when not set.";
+    S3_PATH_STYLE_ACCESS: bool = "s3.path.style.access", "",
+        "Whether the bucket is in the path of a request (true) or in its host name (false); when not set, true with an endpoint of one's own.";
+    GCS_KEY_FILE: String = "fs.gs.auth.service.account.json.keyfile", "",
+        "Key file of the service account for checkpoints on Google Cloud Storage. When not set: GOOGLE_APPLICATION_CREDENTIALS, or the account of the machine.";
+    GCS_ENDPOINT: String = "fs.gs.storage.root.url", "",
+        "Address of a store that speaks the protocol of Google Cloud Storage; Google's when not set.";
+    AZURE_ENDPOINT: String = "flott.azure.endpoint", "",
+        "Address of a store that speaks the protocol of Azure Blob Storage, with the account in its path; Azure's when not set.";
+    LOCAL_BACKUP: bool = "execution.checkpointing.local-backup.enabled", "false",
+        "Whether a copy of the latest checkpoint's files is kept on a disk of the TaskManager, from which a job restarts without reading remote storage.";
+    LOCAL_BACKUP_DIRS: String = "execution.checkpointing.local-backup.dirs", "",
+        "Folders for these copies, separated by `,`, `|` or what separates paths on this system; those of `io.tmp.dirs` when not set.";
     CHECKPOINTS_RETAINED: usize = "execution.checkpointing.num-retained", "1",
         "How many completed checkpoints are kept.";
     CHECKPOINT_RETENTION: String = "execution.checkpointing.externalized-checkpoint-retention", "RETAIN_ON_CANCELLATION",

@@ -86,3 +86,13 @@ fn durations_and_sizes_are_written_as_in_flink() {
         assert_eq!(ByteSize::parse(text).unwrap().0, bytes, "{text}");
     }
 }
+
+#[test]
+fn secrets_are_not_shown() {
+    let mut c = Configuration::new();
+    c.set("s3.secret-key", "hidden-1").set("s3.access-key", "hidden-2").set("s3.endpoint", "http://shown");
+    c.set("fs.azure.account.key.shop.blob.core.windows.net", "hidden-3");
+    let text = format!("{c:?}");
+    assert!(text.contains("http://shown") && !text.contains("hidden"), "{text}");
+    assert!(c.check().unwrap().is_empty());
+}

@@ -164,6 +164,7 @@ impl CheckpointCoordinator {
             }
             // Of a checkpoint that is long over.
             Event::MetadataWritten(..) | Event::MetadataFailed(..) => {}
+            Event::Damaged(id) => self.retained.retain(|retained| retained.id != id),
             Event::Closed { delete } => self.close(delete, now, &mut out),
         }
         self.finish_closing(&mut out);

@@ -33,6 +33,8 @@ pub enum Event {
     MetadataWritten(CheckpointId, BTreeSet<String>),
     /// The metadata could not be written, or nobody knows whether it was.
     MetadataFailed(CheckpointId, Error),
+    /// A checkpoint cannot be read any more: it is none.
+    Damaged(CheckpointId),
     /// The job is over; its checkpoints are deleted if this is set.
     Closed {
         /// Whether to delete them.

@@ -17,7 +17,7 @@ use super::gateway::TaskGateway;
 use super::handle::{JobHandle, JobResult, JobView, Wish};
 use super::master::JobMaster;
 use super::metrics::JobMetrics;
-use super::restore::{RestoreFrom, find_start, sweep};
+use super::restore::{RestoreFrom, find_start, first_usable, sweep};
 use crate::checkpoint::{Collected, Outcome, metadata_of};
 use flott_api::control::{SplitBytes, TaskEvent, TaskId};
 use flott_api::metrics::{Labels, MetricRegistry};
@@ -222,10 +222,17 @@ impl Driver {
             Action::Sweep(keep) => {
                 let (env, checkpoints) = (self.env.clone(), self.checkpoints.clone());
                 self.storage.push(Box::pin(async move {
-                    if env.timeout(SWEEP_TIMEOUT, sweep(&checkpoints, &keep)).await.is_none() {
+                    let swept = env.timeout(SWEEP_TIMEOUT, sweep(&checkpoints, &keep)).await.unwrap_or_else(|| {
                         tracing::warn!("files of unfinished checkpoints were not deleted within {SWEEP_TIMEOUT:?}");
-                    }
-                    Some(MasterEvent::Swept)
+                        Ok(())
+                    });
+                    Some(MasterEvent::Swept(swept))
+                }));
+                None
+            }
+            Action::FindOlder(files, candidates) => {
+                self.storage.push(Box::pin(async move {
+                    Some(MasterEvent::FoundOlder(first_usable(&files, candidates).await))
                 }));
                 None
             }
@@ -343,7 +350,8 @@ async fn discover(
 /// Metadata first: a checkpoint whose files are gone must not look complete.
 async fn discard(storage: JobCheckpoints, checkpoints: Vec<CheckpointId>, files: Vec<String>) -> Option<MasterEvent> {
     let deleted = async {
-        for id in checkpoints {
+        // Newest first: whether they are ours to delete is asked for the newest.
+        for id in checkpoints.into_iter().rev() {
             storage.delete_checkpoint(id).await?;
         }
         storage.delete_files(files).await

@@ -1,11 +1,12 @@
 //! What the job master takes and gives.
 
 use super::gateway::Deployment;
+use super::restore::Restored;
 use crate::checkpoint::{Collected, Outcome, SavepointId};
 use flott_api::Discovery;
 use flott_api::control::{SplitBytes, TaskCommand, TaskEvent, TaskId};
 use flott_core::{AttemptId, CheckpointId, Error, OperatorId, Result};
-use flott_state::checkpoint::CheckpointMetadata;
+use flott_state::checkpoint::{CheckpointMetadata, JobCheckpoints};
 use std::sync::Arc;
 
 /// What has happened.
@@ -23,8 +24,10 @@ pub enum MasterEvent {
     Discovered(AttemptId, OperatorId, Result<Vec<SplitBytes>>),
     /// The work of [`Action::Store`] is done.
     Stored(CheckpointId, Result<CheckpointMetadata>),
-    /// The work of [`Action::Sweep`] is done, or was given up.
-    Swept,
+    /// The work of [`Action::Sweep`] is done, or was given up. An error: the job is not this JobManager's any more.
+    Swept(Result<()>),
+    /// The work of [`Action::FindOlder`] is done.
+    FoundOlder(Result<Option<Restored>>),
     /// Nobody hosts the tasks any more.
     TasksLost(Error),
     /// The user wants the job to stop.
@@ -53,6 +56,8 @@ pub enum Action {
     Discard(Vec<CheckpointId>, Vec<String>),
     /// Delete what is of no checkpoint but these, and answer with [`MasterEvent::Swept`]: no task runs.
     Sweep(Vec<Arc<CheckpointMetadata>>),
+    /// Find the first of these checkpoints that a run can start from, and answer with [`MasterEvent::FoundOlder`].
+    FindOlder(JobCheckpoints, Vec<Arc<CheckpointMetadata>>),
     /// A savepoint is complete, or is not to be.
     SavepointDone(SavepointId, Outcome),
 }

@@ -8,7 +8,7 @@
 //! | RUNNING | final checkpoint complete | RUNNING | release |
 //! | RUNNING | all tasks gone after release | FINISHED | stop checkpoints |
 //! | CREATED, RUNNING | a task fails, the job fails | FAILING | stop checkpoints, cancel tasks |
-//! | FAILING | all tasks gone, restart allowed | RESTARTING | none |
+//! | FAILING | all tasks gone, restart allowed, or the state was damaged and older is there | RESTARTING | none |
 //! | FAILING | all tasks gone, no restart | FAILED | none |
 //! | RESTARTING | delay over | CREATED | deploy the next attempt |
 //! | CREATED, RUNNING, FAILING | cancel | CANCELLING | stop checkpoints, cancel tasks |
@@ -55,6 +55,9 @@ pub enum JobEvent {
     DeployFailed(Error),
     /// A task says something.
     Task(TaskId, TaskSignal),
+    /// A task could not read the state to start from; the next attempt starts from older state, whatever the restart
+    /// strategy says.
+    RestoreFailed(TaskId, Error),
     /// The job fails as a whole: too many checkpoints failed, an enumerator failed.
     Failed(Error),
     /// Nobody hosts the tasks any more: all are gone and there will be none.
@@ -107,6 +110,8 @@ pub struct JobMachine {
     /// All tasks have ended and the last checkpoint is under way, or the job is released.
     is_ending: bool,
     is_released: bool,
+    /// The state to start from was damaged, and older is there.
+    goes_back: bool,
     /// When tasks must have stopped, or when the job restarts.
     deadline: Option<ProcessingTime>,
     restarts: u64,
@@ -129,6 +134,7 @@ impl JobMachine {
             failure: None,
             is_ending: false,
             is_released: false,
+            goes_back: false,
             deadline: None,
             restarts: 0,
             exceptions: ExceptionHistory::default(),
@@ -152,6 +158,10 @@ impl JobMachine {
                 self.fail(error, None, now, &mut out);
             }
             JobEvent::Task(task, signal) => self.task(task, signal, now, &mut out),
+            JobEvent::RestoreFailed(task, error) => {
+                self.goes_back |= self.is_present(task);
+                self.task(task, TaskSignal::Failed(error), now, &mut out);
+            }
             JobEvent::Failed(error) => self.fail(error, None, now, &mut out),
             JobEvent::TasksLost(error) => self.lose(error, now),
             JobEvent::FinalCheckpointDone if self.is_ending => self.release(&mut out),
@@ -221,6 +231,7 @@ impl JobMachine {
         self.failure = None;
         self.is_ending = false;
         self.is_released = false;
+        self.goes_back = false;
         self.deadline = None;
         self.tasks.values_mut().for_each(|t| *t = TaskStatus::Deploying);
         self.enter(JobStatus::Created, now);
@@ -409,7 +420,9 @@ impl JobMachine {
 
     fn restart_or_fail(&mut self, now: ProcessingTime, chance: f64) {
         let Some((error, failed_at)) = self.failure.take() else { return };
-        let decision = if self.is_released && !self.job.takes_checkpoints() {
+        let decision = if self.goes_back {
+            Decision::Restart(Duration::ZERO)
+        } else if self.is_released && !self.job.takes_checkpoints() {
             Decision::Fail(
                 "it was committing its output and takes no checkpoints: part of the output is committed".into(),
             )

@@ -7,6 +7,7 @@
 //!             └─ RequestSplit, SourceWatermark ─> sources, alignment ─> splits, limits
 //! ```
 
+mod going_back;
 mod log;
 
 use super::description::JobDescription;
@@ -55,8 +56,12 @@ pub struct JobMaster {
     kept: BTreeMap<CheckpointId, Arc<CheckpointMetadata>>,
     owns_folder: bool,
     folder: Folder,
-    /// An attempt that waits for a checkpoint's fate, or for the folder to be swept.
+    /// An attempt that waits for a checkpoint's fate, for the folder to be swept, or for older state.
     held: Option<AttemptId>,
+    /// Older state is looked for, because that to start from is damaged.
+    is_seeking: bool,
+    /// Why the next attempt cannot be deployed.
+    refusal: Option<Error>,
     is_closed: bool,
 }
 
@@ -84,6 +89,8 @@ impl JobMaster {
             owns_folder: start.owns_folder,
             folder: Folder::Clean,
             held: None,
+            is_seeking: false,
+            refusal: None,
             is_closed: false,
             job,
         })
@@ -170,10 +177,12 @@ impl Turn<'_> {
                 }
             }
             MasterEvent::Stored(id, result) => self.stored(id, result),
-            MasterEvent::Swept => {
+            MasterEvent::Swept(result) => {
                 self.master.folder = Folder::Clean;
+                self.master.refusal = result.err().or(self.master.refusal.take());
                 self.go_on();
             }
+            MasterEvent::FoundOlder(result) => self.found_older(result),
             MasterEvent::TasksLost(error) => self.job(JobEvent::TasksLost(error)),
             MasterEvent::CancelRequested => self.job(JobEvent::CancelRequested),
             MasterEvent::SuspendRequested => self.job(JobEvent::SuspendRequested),
@@ -191,6 +200,7 @@ impl Turn<'_> {
             TaskEvent::Running => self.job(JobEvent::Task(task, TaskSignal::Running)),
             TaskEvent::Ended => self.job(JobEvent::Task(task, TaskSignal::Ended)),
             TaskEvent::Gone => self.job(JobEvent::Task(task, TaskSignal::Gone)),
+            TaskEvent::Failed(error) if self.is_damage(task, &error) => self.go_back(task, error),
             TaskEvent::Failed(error) => self.job(JobEvent::Task(task, TaskSignal::Failed(error))),
             TaskEvent::Acknowledge { checkpoint, snapshot, times } => {
                 self.checkpoint(checkpoint::Event::Acknowledged(task, checkpoint, snapshot, times));
@@ -254,7 +264,8 @@ impl Turn<'_> {
 
     /// Sweeps and deploys what waits for it, once it is known which checkpoints there are.
     fn go_on(&mut self) {
-        if self.master.coordinator.is_storing() || self.master.machine.status().is_terminal() {
+        let is_over = self.master.machine.status().is_terminal();
+        if self.master.coordinator.is_storing() || self.master.is_seeking || is_over {
             return;
         }
         match self.master.folder {
@@ -265,7 +276,10 @@ impl Turn<'_> {
             Folder::BeingSwept => {}
             Folder::Clean => {
                 if let Some(attempt) = self.master.held.take() {
-                    self.deploy(attempt);
+                    match self.master.refusal.take() {
+                        None => self.deploy(attempt),
+                        Some(error) => self.job(JobEvent::DeployFailed(error)),
+                    }
                 }
             }
         }

@@ -3,12 +3,13 @@
 
 use super::description::{JobDescription, Place};
 use flott_core::config::{IGNORE_UNCLAIMED_STATE, RECOVERY_PATH};
-use flott_core::{CheckpointId, Configuration, OperatorId, Result, SubtaskIndex};
+use flott_core::{CheckpointId, Configuration, ErrorKind, JobId, OperatorId, Result, SubtaskIndex};
 use flott_state::checkpoint::{
     CheckpointMetadata, CheckpointStorage, JobCheckpoints, JobOperator, RestoreReport, SubtaskRestore, compare,
     redistribute,
 };
 use std::collections::BTreeMap;
+use std::fmt;
 use std::sync::Arc;
 
 /// What a job starts from.
@@ -46,6 +47,12 @@ pub struct Restored {
     pub files: JobCheckpoints,
     /// What the enumerators remembered.
     pub coordinators: Arc<BTreeMap<OperatorId, Vec<u8>>>,
+}
+
+impl fmt::Debug for Restored {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Restored({})", self.files.location(self.metadata.checkpoint))
+    }
 }
 
 impl Restored {
@@ -88,9 +95,9 @@ pub(super) async fn find_start(
     storage: &CheckpointStorage,
     from: &RestoreFrom,
 ) -> Result<Start> {
-    let (metadata, files, is_own) = match from {
+    let (metadata, files, checkpoints) = match from {
         RestoreFrom::Nothing => return start_from_nothing(job, storage).await,
-        RestoreFrom::Latest => match storage.find_latest(&job.name).await? {
+        RestoreFrom::Latest => match claim_latest(&job.name, storage).await? {
             None => {
                 tracing::info!(
                     "`{}` has no checkpoint of job `{}`; it starts from nothing",
@@ -99,25 +106,25 @@ pub(super) async fn find_start(
                 );
                 return start_from_nothing(job, storage).await;
             }
-            Some((id, metadata)) => {
+            Some((id, files, metadata)) => {
                 job.id = id;
-                (metadata, storage.job(id), true)
+                (metadata, files.clone(), files)
             }
         },
         RestoreFrom::Path(path) => {
             let (files, metadata) = storage.load_path(path).await?;
-            (metadata, files, false)
+            (metadata, files, storage.job(job.id).claim().await?)
         }
     };
+    let is_own = *from == RestoreFrom::Latest;
     adopt_max_parallelism(&mut job, &metadata);
     let report = compare(&metadata, &job_operators(&job), job.config.get(&IGNORE_UNCLAIMED_STATE)?)?;
     tracing::info!("job `{}` goes on from checkpoint `{}`:\n{report}", job.name, files.location(metadata.checkpoint));
     let coordinators = read_coordinators(&metadata, &files).await?;
-    let checkpoints = storage.job(job.id);
     let restored = Restored { metadata: Arc::new(metadata), files, coordinators: Arc::new(coordinators) };
     // What cannot be dealt out is better known now than when tasks are about to start.
     restored.deal_out(&job)?;
-    let newest = newest_of(&checkpoints).await?;
+    let newest = checkpoints.newest_id().await?;
     let kept = if is_own { keep_and_sweep(&job, &checkpoints, &restored.metadata).await? } else { Vec::new() };
     let next_id = CheckpointId(restored.metadata.checkpoint.max(newest).0 + 1);
     let owns_folder = is_own || newest == CheckpointId(0);
@@ -125,16 +132,23 @@ pub(super) async fn find_start(
 }
 
 async fn start_from_nothing(job: JobDescription, storage: &CheckpointStorage) -> Result<Start> {
-    let checkpoints = storage.job(job.id);
-    let newest = newest_of(&checkpoints).await?;
+    let checkpoints = storage.job(job.id).claim().await?;
+    let newest = checkpoints.newest_id().await?;
     let owns_folder = newest == CheckpointId(0);
     let next_id = CheckpointId(newest.0 + 1);
     Ok(Start { job, checkpoints, restored: None, kept: Vec::new(), owns_folder, next_id, report: None })
 }
 
-/// The newest checkpoint in the job's folder, readable or not: 0 if there is none.
-async fn newest_of(checkpoints: &JobCheckpoints) -> Result<CheckpointId> {
-    Ok(checkpoints.list().await?.first().copied().unwrap_or(CheckpointId(0)))
+/// Takes over the job of this name that has the newest checkpoint, and finds that checkpoint.
+async fn claim_latest(
+    name: &str,
+    storage: &CheckpointStorage,
+) -> Result<Option<(JobId, JobCheckpoints, CheckpointMetadata)>> {
+    let Some((id, found)) = storage.find_latest(name).await? else { return Ok(None) };
+    let files = storage.job(id).claim().await?;
+    // Another run may have completed one, or deleted all, until a moment ago.
+    let newest = files.newest_since(found).await?;
+    Ok(newest.map(|metadata| (id, files, metadata)))
 }
 
 /// The checkpoints that the job keeps, oldest first, up to the one it is restored from; all else in its folder is
@@ -155,19 +169,24 @@ async fn keep_and_sweep(
         }
     }
     kept.reverse();
-    sweep(checkpoints, &kept).await;
+    sweep(checkpoints, &kept).await?;
     Ok(kept)
 }
 
 /// Deletes whatever in the job's folder is of no checkpoint that is kept. Only while no task runs.
-pub(super) async fn sweep(checkpoints: &JobCheckpoints, keep: &[Arc<CheckpointMetadata>]) {
+///
+/// # Errors
+/// `Fenced` when another JobManager has taken the job over. Anything else is only reported: what is left takes up room
+/// and does no harm.
+pub(super) async fn sweep(checkpoints: &JobCheckpoints, keep: &[Arc<CheckpointMetadata>]) -> Result<()> {
     let keep: Vec<CheckpointMetadata> = keep.iter().map(|metadata| CheckpointMetadata::clone(metadata)).collect();
     match checkpoints.sweep(&keep).await {
         Ok(0) => {}
         Ok(count) => tracing::info!("{count} files of unfinished or older checkpoints were deleted"),
-        // They take up room and do no harm.
+        Err(error) if error.kind() == ErrorKind::Fenced => return Err(error),
         Err(error) => tracing::warn!("files of unfinished or older checkpoints could not be deleted: {error}"),
     }
+    Ok(())
 }
 
 /// A number of key groups that the user has not set is the one that the checkpoint has.
@@ -192,6 +211,33 @@ fn job_operators(job: &JobDescription) -> Vec<JobOperator> {
             })
         })
         .collect()
+}
+
+/// The first of these checkpoints, newest first, that a run can start from. Those that cannot be used are reported.
+///
+/// # Errors
+/// `Unavailable` when the storage does not answer.
+pub(super) async fn first_usable(
+    files: &JobCheckpoints,
+    candidates: Vec<Arc<CheckpointMetadata>>,
+) -> Result<Option<Restored>> {
+    for metadata in candidates {
+        let read = match files.verify(&metadata).await {
+            Ok(()) => read_coordinators(&metadata, files).await,
+            Err(error) => Err(error),
+        };
+        match read {
+            Ok(coordinators) => {
+                let (files, coordinators) = (files.clone(), Arc::new(coordinators));
+                return Ok(Some(Restored { metadata, files, coordinators }));
+            }
+            Err(error) if error.kind() == ErrorKind::Corrupt => {
+                tracing::warn!("checkpoint `{}` is not used: {error}", files.location(metadata.checkpoint));
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(None)
 }
 
 async fn read_coordinators(

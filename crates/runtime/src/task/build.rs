@@ -61,7 +61,8 @@ pub(super) async fn build(mut spec: TaskSpec, running: &Running) -> Result<Task>
             NodeKind::Sink(sink) => {
                 let cx = SinkContext { env: spec.env.clone(), info, config: spec.config.clone(), metrics };
                 let mut state = OperatorState::new();
-                spec.restore_files.restore_operator_state(&restore, &mut state).await?;
+                let restored = spec.restore_files.restore_operator_state(&restore, &mut state).await;
+                restored.in_context(|| format!("operator `{}`", node.name))?;
                 chain.exits.push(Exit::Sink(SinkTask::open(&**sink, cx, state).await?));
             }
         }
@@ -183,9 +184,11 @@ async fn source_task(
         alignment: source.alignment().cloned().filter(|_| spec.mode == RuntimeMode::Streaming),
     };
     let rows_max = spec.config.get(&EXCHANGE_BATCH_ROWS)?;
+    let name = cx.info.operator_name.clone();
     let mut task = SourceTask::new(cx, reader, spec.mode, rows_max, timing);
     let mut state = OperatorState::new();
-    spec.restore_files.restore_operator_state(&restore, &mut state).await?;
+    let restored = spec.restore_files.restore_operator_state(&restore, &mut state).await;
+    restored.in_context(|| format!("operator `{name}`"))?;
     let splits = state.take_items(SPLITS);
     let splits = splits.iter().map(|bytes| codec::from_bytes(bytes)).collect::<Result<Vec<SplitBytes>>>()?;
     if !splits.is_empty() {

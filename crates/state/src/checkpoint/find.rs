@@ -2,6 +2,7 @@
 
 use super::job::{METADATA_FILE, checkpoint_of};
 use super::local;
+use super::location::Location;
 use super::{CheckpointMetadata, CheckpointStorage, JobCheckpoints};
 use flott_core::{CheckpointId, Error, ErrorKind, JobId, Result};
 use std::collections::BTreeSet;
@@ -85,7 +86,7 @@ impl CheckpointStorage {
     /// `Invalid` when there is no checkpoint, `Corrupt` when it is damaged: both name path, cause and what to do.
     pub async fn load_path(&self, path: &str) -> Result<(JobCheckpoints, CheckpointMetadata)> {
         let (checkpoints, id) =
-            if self.takes_local_paths { self.local_checkpoint(path).await? } else { self.stored_checkpoint(path)? };
+            if self.takes_locations { self.located_checkpoint(path).await? } else { self.stored_checkpoint(path)? };
         if checkpoints.store.len(&format!("{}/{METADATA_FILE}", super::job::folder(id))).await?.is_none() {
             return Err(Error::invalid(format!(
                 "`{path}` is no complete checkpoint: it has no `{METADATA_FILE}`; name another one, or use `latest`"
@@ -101,17 +102,54 @@ impl CheckpointStorage {
         let folder = path.strip_suffix(METADATA_FILE).map_or(path, |folder| folder.trim_end_matches('/'));
         let (job, name) = folder.rsplit_once('/').unwrap_or(("", folder));
         let id = checkpoint_of(name).ok_or_else(|| not_a_checkpoint(path))?;
-        Ok((JobCheckpoints::new(self.store.child(job)), id))
+        Ok((JobCheckpoints::new(self.store.child(job), None), id))
     }
 
-    async fn local_checkpoint(&self, path: &str) -> Result<(JobCheckpoints, CheckpointId)> {
-        let wanted = local::folder_of(path)?;
-        let found = self.store.env.blocking(move || local_folder(&wanted)).await?;
-        let folder = found.map_err(|e| Error::io(format!("checkpoint `{path}` cannot be found"), e))?;
-        let name = folder.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-        let (Some(id), Some(job)) = (checkpoint_of(&name), folder.parent()) else { return Err(not_a_checkpoint(path)) };
-        let storage = CheckpointStorage::local(&self.store.env, job.to_owned())?;
-        Ok((JobCheckpoints::new(storage.store), id))
+    /// A checkpoint anywhere: a path of this machine, or a URL.
+    async fn located_checkpoint(&self, path: &str) -> Result<(JobCheckpoints, CheckpointId)> {
+        match Location::parse(path)? {
+            Location::Local(wanted) => {
+                let found = self.store.env.blocking(move || local_folder(&wanted)).await?;
+                let folder = found.map_err(|e| Error::io(format!("checkpoint `{path}` cannot be found"), e))?;
+                let name = folder.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+                let (Some(id), Some(job)) = (checkpoint_of(&name), folder.parent()) else {
+                    return Err(not_a_checkpoint(path));
+                };
+                let storage = CheckpointStorage::local(&self.store.env, job.to_owned(), self.config.clone())?;
+                Ok((JobCheckpoints::new(storage.store, None), id))
+            }
+            Location::Remote(mut location) => {
+                let folder = std::mem::take(&mut location.prefix);
+                let storage = CheckpointStorage::remote(&self.store.env, &location, self.config.clone())?;
+                storage.stored_checkpoint(&folder).map_err(|_| not_a_checkpoint(path))
+            }
+        }
+    }
+}
+
+impl JobCheckpoints {
+    /// The newest usable checkpoint of the job, which was `found` before it was claimed: one that was completed in
+    /// between is newer.
+    ///
+    /// # Errors
+    /// As [`CheckpointStorage::find_latest`].
+    pub async fn newest_since(&self, found: CheckpointMetadata) -> Result<Option<CheckpointMetadata>> {
+        for id in self.list().await? {
+            if id == found.checkpoint {
+                return Ok(Some(found));
+            }
+            let loaded = match self.load(id).await {
+                Ok(metadata) => self.verify(&metadata).await.map(|()| metadata),
+                Err(error) => Err(error),
+            };
+            match loaded {
+                Ok(metadata) => return Ok(Some(metadata)),
+                // It has been reported already.
+                Err(error) if error.kind() == ErrorKind::Corrupt => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(None)
     }
 }
 

@@ -1,12 +1,16 @@
 //! The checkpoints of one job.
 
 use super::CheckpointMetadata;
-use super::store::Store;
+use super::copies::JobCopies;
+use super::fence::Fence;
+use super::store::{Place, Store};
+use super::transfer::Expected;
 use crate::snapshot::{Blob, checksum};
 use bytes::Bytes;
 use flott_core::{CheckpointId, Error, ErrorKind, Result};
 use futures_util::{StreamExt, TryStreamExt, stream};
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 /// How many requests of one call are under way at once.
 const REQUESTS_MAX: usize = 8;
@@ -16,16 +20,21 @@ const CONTENT_CHECK_BYTES_MAX: u64 = 1 << 30;
 pub(super) const METADATA_FILE: &str = "_metadata";
 const SHARED_FOLDER: &str = "shared";
 const CHECKPOINT_PREFIX: &str = "chk-";
+const FENCE_PREFIX: &str = "fence/";
 
 /// The folder with the checkpoints of one job. Cheap to clone. Paths are relative to it.
 #[derive(Clone)]
 pub struct JobCheckpoints {
     pub(super) store: Store,
+    /// Set when the job was taken over by [`JobCheckpoints::claim`].
+    pub(super) fence: Option<Arc<Fence>>,
+    /// Copies of files on a disk of this machine, if they are kept.
+    pub(super) copies: Option<JobCopies>,
 }
 
 impl JobCheckpoints {
-    pub(super) fn new(store: Store) -> Self {
-        JobCheckpoints { store }
+    pub(super) fn new(store: Store, copies: Option<JobCopies>) -> Self {
+        JobCheckpoints { store, fence: None, copies }
     }
 
     /// A new name for a file that later checkpoints will build on.
@@ -63,18 +72,15 @@ impl JobCheckpoints {
         match blob {
             Blob::Inline(bytes) => Ok(Bytes::copy_from_slice(bytes)),
             Blob::File { path, len, sum } => {
-                let bytes = self.read(path).await?;
-                let damage = if bytes.len() as u64 != *len {
-                    format!("it has {} bytes instead of {len}", bytes.len())
-                } else if checksum(&bytes) != *sum {
-                    "its checksum is wrong".to_owned()
-                } else {
+                let expected = Expected { len: *len, sum: *sum };
+                if let Some(copies) = &self.copies
+                    && let Some(bytes) = copies.read(path, expected).await
+                {
                     return Ok(bytes);
-                };
-                Err(Error::corrupt(format!(
-                    "`{}` is damaged: {damage}; restore another checkpoint",
-                    self.store.display(path)
-                )))
+                }
+                let bytes = self.read(path).await?;
+                self.store.check(path, expected, bytes.len() as u64, Some(checksum(&bytes)))?;
+                Ok(bytes)
             }
         }
     }
@@ -82,11 +88,15 @@ impl JobCheckpoints {
     /// Completes a checkpoint: its metadata is written, last and atomically.
     ///
     /// # Errors
-    /// `Fenced` when the checkpoint is complete already, with other content: another JobManager runs the job.
+    /// `Fenced` when another JobManager has taken the job over, or the checkpoint is complete already with other content.
     /// Otherwise as [`JobCheckpoints::write`].
     pub async fn complete(&self, metadata: &CheckpointMetadata) -> Result<()> {
-        let bytes = metadata.encode()?;
-        self.store.put_new(&metadata_path(metadata.checkpoint), bytes.into()).await
+        let (bytes, path) = (metadata.encode()?, metadata_path(metadata.checkpoint));
+        self.fenced(metadata.checkpoint, self.store.put_new(&path, bytes.into())).await?;
+        if let Some(copies) = &self.copies {
+            copies.keep_only(metadata.checkpoint, metadata.referenced_files()).await;
+        }
+        Ok(())
     }
 
     /// The complete checkpoints, newest first. Their metadata may be damaged.
@@ -94,6 +104,26 @@ impl JobCheckpoints {
     /// # Errors
     /// As [`JobCheckpoints::write`].
     pub async fn list(&self) -> Result<Vec<CheckpointId>> {
+        let mut ids = Vec::new();
+        for id in self.list_all().await? {
+            if self.is_valid(id).await {
+                ids.push(id);
+            }
+        }
+        Ok(ids)
+    }
+
+    /// The newest checkpoint that there was, whether or not it counts or can be read; 0 if there was none.
+    ///
+    /// # Errors
+    /// As [`JobCheckpoints::write`].
+    pub async fn newest_id(&self) -> Result<CheckpointId> {
+        let there = self.list_all().await?.first().copied().unwrap_or(CheckpointId(0));
+        Ok(there.max(self.newest_in_log().await))
+    }
+
+    /// The checkpoints with metadata, newest first, also those that do not count any more.
+    async fn list_all(&self) -> Result<Vec<CheckpointId>> {
         let mut ids = Vec::new();
         for id in self.store.folders().await?.iter().filter_map(|name| checkpoint_of(name)) {
             if self.store.len(&metadata_path(id)).await?.is_some() {
@@ -120,21 +150,40 @@ impl JobCheckpoints {
         }
     }
 
-    /// Checks that every file of a checkpoint is there and whole. The content of files is read through too if the
-    /// storage is near and the checkpoint not larger than 1 GiB.
+    /// Checks that every file of a checkpoint is there and has its length. The content of files is read through too if
+    /// the storage is near and the checkpoint not larger than 1 GiB; damage in others is found by the task that reads
+    /// them.
     ///
     /// # Errors
-    /// `Corrupt`, naming the first file that is not; otherwise as [`JobCheckpoints::write`].
+    /// `Corrupt`, naming a file that is not whole and its owner; otherwise as [`JobCheckpoints::write`].
     pub async fn verify(&self, metadata: &CheckpointMetadata) -> Result<()> {
-        let read_through = self.store.is_local() && metadata.byte_count() <= CONTENT_CHECK_BYTES_MAX;
-        let files: BTreeMap<_, _> = metadata.blobs().filter_map(|blob| Some((blob.path()?, blob))).collect();
-        all(files.into_values().map(|blob| self.verify_blob(blob, read_through)).collect()).await.map(drop)
+        let is_near = matches!(self.store.place, Place::Local(_));
+        let read_through = is_near && metadata.byte_count() <= CONTENT_CHECK_BYTES_MAX;
+        let mut files = BTreeMap::new();
+        for operator in &metadata.operators {
+            let coordinator = operator.coordinator.iter().map(|blob| (blob, "its coordinator".to_owned()));
+            let subtasks = operator.subtasks.iter().enumerate().flat_map(|(n, subtask)| {
+                let place = format!("subtask {} of {}", n + 1, operator.parallelism);
+                subtask.blobs().map(move |blob| (blob, place.clone()))
+            });
+            for (blob, place) in coordinator.chain(subtasks) {
+                if let Some(path) = blob.path() {
+                    files.entry(path).or_insert((blob, &operator.name, place));
+                }
+            }
+        }
+        let checks = files.into_values().map(|(blob, operator, place)| {
+            self.verify_blob(blob, read_through, move || [format!("operator `{operator}`"), place])
+        });
+        all(checks.collect()).await.map(drop)
     }
 
-    async fn verify_blob(&self, blob: &Blob, read_through: bool) -> Result<()> {
-        if read_through {
-            return self.read_blob(blob).await.map(drop);
-        }
+    async fn verify_blob(&self, blob: &Blob, read_through: bool, owner: impl FnOnce() -> [String; 2]) -> Result<()> {
+        let checked = if read_through { self.read_blob(blob).await.map(drop) } else { self.check_len(blob).await };
+        checked.map_err(|error| owner().into_iter().fold(error, Error::in_context))
+    }
+
+    async fn check_len(&self, blob: &Blob) -> Result<()> {
         let Some(path) = blob.path() else { return Ok(()) };
         let damage = match self.store.len(path).await? {
             Some(len) if len == blob.len() => return Ok(()),
@@ -148,8 +197,9 @@ impl JobCheckpoints {
     /// Files that it shares with others stay.
     ///
     /// # Errors
-    /// As [`JobCheckpoints::write`].
+    /// `Fenced` when another JobManager has taken the job over and may need it; otherwise as [`JobCheckpoints::write`].
     pub async fn delete_checkpoint(&self, id: CheckpointId) -> Result<()> {
+        self.withdraw(id).await?;
         self.store.delete(&metadata_path(id)).await?;
         let folder = folder(id);
         let files = self.store.child(&folder).list().await?;
@@ -165,7 +215,11 @@ impl JobCheckpoints {
     /// As [`JobCheckpoints::write`].
     pub async fn delete_files(&self, paths: impl IntoIterator<Item = String>) -> Result<()> {
         let paths: Vec<String> = paths.into_iter().collect();
-        all(paths.iter().map(|path| self.store.delete(path)).collect()).await.map(drop)
+        all(paths.iter().map(|path| self.store.delete(path)).collect()).await?;
+        if let Some(copies) = &self.copies {
+            copies.remove(paths).await;
+        }
+        Ok(())
     }
 
     /// Deletes whatever belongs to none of the checkpoints that are kept: older checkpoints, failed ones, damaged
@@ -173,13 +227,17 @@ impl JobCheckpoints {
     /// number of files that were deleted.
     ///
     /// # Errors
-    /// As [`JobCheckpoints::write`].
+    /// `Fenced` when another JobManager has taken the job over: nothing is deleted. Otherwise as
+    /// [`JobCheckpoints::write`].
     pub async fn sweep(&self, keep: &[CheckpointMetadata]) -> Result<usize> {
         let mut kept: BTreeSet<String> = keep.iter().flat_map(CheckpointMetadata::referenced_files).collect();
         kept.extend(keep.iter().map(|metadata| metadata_path(metadata.checkpoint)));
-        let files = self.store.list().await?.into_iter().filter(|path| !kept.contains(path));
+        let is_litter = |path: &String| !kept.contains(path) && !path.starts_with(FENCE_PREFIX);
+        // The list comes first: it holds nothing of one who takes the job over after the next step.
+        let files: Vec<String> = self.store.list().await?.into_iter().filter(is_litter).collect();
+        self.withdraw_after(keep.iter().map(|metadata| metadata.checkpoint).max()).await?;
         // Metadata first: a checkpoint whose files are gone must not look complete.
-        let (metadata, others): (Vec<_>, Vec<_>) = files.partition(|path| path.ends_with(METADATA_FILE));
+        let (metadata, others): (Vec<_>, Vec<_>) = files.into_iter().partition(|path| path.ends_with(METADATA_FILE));
         let count = metadata.len() + others.len();
         self.delete_files(metadata).await?;
         self.delete_files(others).await?;
@@ -197,7 +255,7 @@ impl JobCheckpoints {
         Error::new(ErrorKind::Corrupt, format!("checkpoint `{path}` cannot be used: {why}; restore another one"))
     }
 
-    fn random_name(&self) -> String {
+    pub(super) fn random_name(&self) -> String {
         format!("{:016x}{:016x}", self.store.env.random(), self.store.env.random())
     }
 }
@@ -212,7 +270,7 @@ pub(super) fn folder(id: CheckpointId) -> String {
     format!("{CHECKPOINT_PREFIX}{id}")
 }
 
-fn metadata_path(id: CheckpointId) -> String {
+pub(super) fn metadata_path(id: CheckpointId) -> String {
     format!("{}/{METADATA_FILE}", folder(id))
 }
 

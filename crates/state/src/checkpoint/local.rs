@@ -1,4 +1,4 @@
-//! What a local folder needs beyond an object store: to be made, to be forced to the disk, to be tidied.
+//! What local folders and files need beyond an object store: to be made, forced to the disk, linked, tidied.
 //!
 //! `object_store` puts files in place atomically but does not force them to the disk, so after a power failure a
 //! file that was reported as written could be empty. Here the file and every folder down to it are synced before
@@ -9,45 +9,15 @@
     reason = "the local checkpoint folder is reached here and nowhere else; the simulator has a store in memory"
 )]
 
+use bytes::Bytes;
 use flott_core::{Error, Result};
 use std::fs::{File, OpenOptions};
-use std::io;
+use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
+use xxhash_rust::xxh3::Xxh3;
 
-/// The folder that `location` names: a path, `file:///path` or `file:/path`.
-pub(super) fn folder_of(location: &str) -> Result<PathBuf> {
-    let path = match location.split_once(':') {
-        Some(("file", rest)) => percent_decoded(rest.strip_prefix("//").unwrap_or(rest)),
-        // A scheme has more than one letter, other than the drive in `C:\`.
-        Some((scheme, rest)) if scheme.len() > 1 && rest.starts_with("//") => {
-            return Err(Error::invalid(format!(
-                "`{location}` cannot hold checkpoints: this Flott keeps them in a local folder; \
-                 give a path, or a URL such as file:///data/checkpoints"
-            )));
-        }
-        _ => Some(location.to_owned()),
-    };
-    match path {
-        Some(path) if !path.is_empty() => Ok(PathBuf::from(path)),
-        _ => Err(Error::invalid(format!(
-            "`{location}` names no folder for checkpoints; give a path, or a URL such as file:///data/checkpoints"
-        ))),
-    }
-}
-
-fn percent_decoded(text: &str) -> Option<String> {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.bytes();
-    while let Some(byte) = rest.next() {
-        if byte == b'%' {
-            let digit = |c: Option<u8>| (c? as char).to_digit(16);
-            bytes.push((digit(rest.next())? * 16 + digit(rest.next())?) as u8);
-        } else {
-            bytes.push(byte);
-        }
-    }
-    String::from_utf8(bytes).ok()
-}
+/// Bytes of a file that are read at once.
+const PIECE_BYTES: usize = 1 << 20;
 
 /// Makes the folder if it is missing and gives its absolute path.
 pub(super) fn make_folder(folder: &Path) -> Result<PathBuf> {
@@ -64,6 +34,163 @@ pub(super) fn existing(path: &Path) -> io::Result<PathBuf> {
 /// Whether a path is a folder.
 pub(super) fn is_folder(path: &Path) -> bool {
     path.is_dir()
+}
+
+/// A stretch of a file.
+pub(super) fn read_at(file: &Path, offset: u64, len: u64) -> io::Result<Vec<u8>> {
+    let mut file = File::open(file)?;
+    file.seek(SeekFrom::Start(offset))?;
+    let mut bytes = vec![0; len as usize];
+    file.read_exact(&mut bytes)?;
+    Ok(bytes)
+}
+
+/// The length and the XXH3-64 of a file.
+pub(super) fn checksum(file: &Path) -> io::Result<(u64, u64)> {
+    let mut file = File::open(file)?;
+    let (mut sum, mut len, mut piece) = (Xxh3::new(), 0, vec![0; PIECE_BYTES]);
+    loop {
+        match file.read(&mut piece)? {
+            0 => return Ok((len, sum.digest())),
+            count => {
+                sum.update(&piece[..count]);
+                len += count as u64;
+            }
+        }
+    }
+}
+
+/// Makes `to` a second name of the file `from`, or a copy of it if it is on another disk. One that is there already is
+/// replaced. Returns the length.
+pub(super) fn link_or_copy(from: &Path, to: &Path) -> io::Result<u64> {
+    if let Some(folder) = to.parent() {
+        std::fs::create_dir_all(folder)?;
+    }
+    match std::fs::remove_file(to) {
+        Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(e),
+        _ => {}
+    }
+    if std::fs::hard_link(from, to).is_err() {
+        // What is copied only in part must not be taken for the whole.
+        let part = part_of(to);
+        std::fs::copy(from, &part).and_then(|_| std::fs::rename(&part, to))?;
+    }
+    Ok(std::fs::metadata(to)?.len())
+}
+
+/// Writes a file that is there whole or not at all.
+pub(super) fn write(to: &Path, bytes: &[u8]) -> io::Result<()> {
+    if let Some(folder) = to.parent() {
+        std::fs::create_dir_all(folder)?;
+    }
+    let part = part_of(to);
+    std::fs::write(&part, bytes).and_then(|()| std::fs::rename(&part, to))
+}
+
+/// The name of a file while it is written, one that [`remove_leftovers`] knows.
+fn part_of(file: &Path) -> PathBuf {
+    let mut name = file.as_os_str().to_owned();
+    name.push("#1");
+    PathBuf::from(name)
+}
+
+/// The content of a file.
+pub(super) fn read_all(file: &Path) -> io::Result<Vec<u8>> {
+    std::fs::read(file)
+}
+
+/// Removes files; those that are missing are removed already.
+pub(super) fn remove_files(files: &[PathBuf]) -> io::Result<()> {
+    for file in files {
+        match std::fs::remove_file(file) {
+            Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(e),
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+/// A folder of this process, which is deleted when it is dropped, or by the next process that makes one beside it.
+pub(super) struct OwnedFolder {
+    path: PathBuf,
+    /// Locked as long as the process lives.
+    lock: File,
+}
+
+impl OwnedFolder {
+    /// Makes a folder below `place`, and deletes those there that nobody owns any more.
+    pub fn create(place: &Path, name: &str) -> io::Result<OwnedFolder> {
+        let path = place.join(name);
+        std::fs::create_dir_all(&path)?;
+        // Locked before it has its name: nobody can take the folder for one without an owner in between.
+        let unnamed = path.join("lock-to-be");
+        let lock = File::create(&unnamed)?;
+        lock.lock()?;
+        std::fs::rename(&unnamed, lock_of(&path))?;
+        for entry in std::fs::read_dir(place)?.filter_map(Result::ok) {
+            let other = entry.path();
+            // One that was made just now may have no lock yet, and is left alone.
+            if other != path && File::open(lock_of(&other)).is_ok_and(|lock| lock.try_lock().is_ok()) {
+                // Whatever cannot be deleted now is tried by the next.
+                let _ = std::fs::remove_dir_all(&other);
+            }
+        }
+        Ok(OwnedFolder { path, lock })
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+}
+
+impl Drop for OwnedFolder {
+    fn drop(&mut self) {
+        // What cannot be deleted is deleted by the next process.
+        let _ = std::fs::remove_dir_all(&self.path);
+        let _ = self.lock.unlock();
+    }
+}
+
+fn lock_of(folder: &Path) -> PathBuf {
+    folder.join("lock")
+}
+
+/// A local file that is filled from a stream.
+pub(super) struct Incoming {
+    file: File,
+    sum: Xxh3,
+    len: u64,
+}
+
+impl Incoming {
+    /// An empty file, in a folder that is made if it is missing.
+    pub fn create(file: &Path) -> io::Result<Incoming> {
+        if let Some(folder) = file.parent() {
+            std::fs::create_dir_all(folder)?;
+        }
+        Ok(Incoming { file: File::create(file)?, sum: Xxh3::new(), len: 0 })
+    }
+
+    /// Bytes so far.
+    pub fn len(&self) -> u64 {
+        self.len
+    }
+
+    /// Adds bytes.
+    pub fn append(&mut self, pieces: &[Bytes]) -> io::Result<()> {
+        for piece in pieces {
+            self.file.write_all(piece)?;
+            self.sum.update(piece);
+            self.len += piece.len() as u64;
+        }
+        Ok(())
+    }
+
+    /// The length and the XXH3-64 of all bytes.
+    pub fn finish(self) -> io::Result<(u64, u64)> {
+        Ok((self.len, self.sum.digest()))
+    }
 }
 
 /// Forces the file to the disk, and the entries of all folders from `root` down to it.
@@ -120,22 +247,6 @@ fn is_staged(name: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn locations_are_paths_or_file_urls() {
-        for (location, folder) in [
-            ("ckpt", "ckpt"),
-            ("/var/ckpt", "/var/ckpt"),
-            ("file:///var/my%20ckpt", "/var/my ckpt"),
-            ("file:/var/ckpt", "/var/ckpt"),
-        ] {
-            assert_eq!(folder_of(location).unwrap(), Path::new(folder), "{location}");
-        }
-        for wrong in ["", "file://", "s3://bucket/x", "hdfs://name/x"] {
-            let error = folder_of(wrong).unwrap_err().to_string();
-            assert!(error.contains("file:///data"), "{error}");
-        }
-    }
 
     #[test]
     fn only_staged_files_are_leftovers() {

@@ -4,6 +4,7 @@
 //! <dir>/<job-id>/chk-7/_metadata     what the checkpoint consists of; written last: it makes the checkpoint complete
 //! <dir>/<job-id>/chk-7/<name>        files of this checkpoint alone
 //! <dir>/<job-id>/shared/<name>       files of keyed state, which later checkpoints build on
+//! <dir>/<job-id>/fence/<number>      who runs the job: `fence.rs`
 //! ```
 //!
 //! A task writes its files ([`JobCheckpoints::write_snapshot`]) and reports what it wrote; when all have, the
@@ -11,13 +12,21 @@
 //! metadata, [`compare()`] says what becomes of each operator, [`redistribute()`] deals the state out, and each task
 //! reads its part ([`JobCheckpoints::read_keyed`], [`JobCheckpoints::restore_operator_state`]).
 
+mod copies;
+mod failure;
+mod fence;
 mod find;
 mod job;
 mod local;
+mod location;
 mod metadata;
 mod read;
+mod remote;
+mod retry;
+mod state_file;
 mod storage;
 mod store;
+mod transfer;
 mod write;
 
 pub mod compare;
@@ -27,6 +36,7 @@ pub use compare::{Fate, JobOperator, RestoreReport, compare};
 pub use job::JobCheckpoints;
 pub use metadata::{CheckpointMetadata, OperatorMetadata};
 pub use redistribute::{ItemRange, ListPiece, ListRestore, SubtaskRestore, redistribute};
+pub use state_file::{KeyedFiles, StateFile};
 pub use storage::CheckpointStorage;
 
 #[cfg(test)]

@@ -1,11 +1,18 @@
 //! What one operator is to remember in one subtask, read back.
 
 use super::job::all;
-use super::{JobCheckpoints, ListPiece, SubtaskRestore};
+use super::transfer::Expected;
+use super::{JobCheckpoints, ListPiece, SubtaskRestore, local};
 use crate::operator::OperatorState;
-use crate::snapshot::KeyedSnapshot;
+use crate::snapshot::{Blob, KeyedSnapshot};
 use bytes::Bytes;
 use flott_core::{Error, Result};
+use std::path::{Path, PathBuf};
+
+/// Whether it names a file of a folder and nothing above or below it.
+fn is_file_name(name: &str) -> bool {
+    !name.is_empty() && name != "." && name != ".." && !name.contains(['/', '\\', '\0'])
+}
 
 impl JobCheckpoints {
     /// The files of keyed state, in the order in which [`crate::AnyKeyedState::restore`] takes them.
@@ -14,6 +21,46 @@ impl JobCheckpoints {
     /// As [`JobCheckpoints::read_blob`].
     pub async fn read_keyed(&self, keyed: &[KeyedSnapshot]) -> Result<Vec<Bytes>> {
         all(keyed.iter().flat_map(|k| &k.files).map(|blob| self.read_blob(blob)).collect()).await
+    }
+
+    /// Puts the files of a store's snapshot under their names into `folder`, which is made if it is missing, as
+    /// [`crate::store::RestoredStore`] needs them. They may be links to stored files and must not be changed.
+    ///
+    /// # Errors
+    /// `Corrupt` when a file is missing or damaged, naming it; `Limit` when the disk of `folder` is full; otherwise as
+    /// [`JobCheckpoints::write`].
+    pub async fn fetch(&self, snapshot: &KeyedSnapshot, folder: &Path) -> Result<()> {
+        let store = snapshot.store.as_ref().filter(|store| store.names.len() == snapshot.files.len());
+        let names = store.map(|store| store.names.as_slice()).ok_or_else(|| {
+            Error::corrupt("a snapshot is not that of a store with a name for each file; restore another checkpoint")
+        })?;
+        if let Some(name) = names.iter().find(|name| !is_file_name(name)) {
+            return Err(Error::corrupt(format!(
+                "a file of a store's snapshot cannot be called `{name}`; restore another checkpoint"
+            )));
+        }
+        let files = snapshot.files.iter().zip(names).map(|(blob, name)| self.fetch_blob(blob, folder.join(name)));
+        all(files.collect()).await.map(drop)
+    }
+
+    async fn fetch_blob(&self, blob: &Blob, to: PathBuf) -> Result<()> {
+        match blob {
+            Blob::Inline(bytes) => {
+                let bytes = bytes.clone();
+                let file = to.clone();
+                let written = self.store.env.blocking(move || local::write(&file, &bytes)).await?;
+                written.map_err(|e| Error::io(format!("`{}`", to.display()), e))
+            }
+            Blob::File { path, len, sum } => {
+                let expected = Expected { len: *len, sum: *sum };
+                if let Some(copies) = &self.copies
+                    && copies.fetch(path, expected, &to).await
+                {
+                    return Ok(());
+                }
+                self.store.fetch(path, expected, &to).await
+            }
+        }
     }
 
     /// Reads a subtask's lists and gives them to its operator state, before anything is registered there.

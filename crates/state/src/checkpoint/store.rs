@@ -1,37 +1,79 @@
-//! An object store with manners: retries, durable local files, errors that say what to do.
+//! A folder of an object store, with manners: retries, durable local files, errors that say what to do.
+//!
+//! Large files go in parts and come as streams: `transfer.rs`.
 
+use super::failure::io_error;
 use super::local;
+use super::retry::{Patience, Requests};
 use bytes::Bytes;
-use flott_core::{Error, ErrorKind, Result};
+use flott_core::{ErrorKind, Result};
 use flott_env::Env;
 use futures_util::TryStreamExt;
+use object_store::multipart::MultipartStore;
 use object_store::path::{Path, PathPart};
 use object_store::{Error as StoreError, ObjectStore, ObjectStoreExt, PutMode, PutOptions, PutPayload};
-use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
+use tokio::sync::Semaphore;
 
-/// How often an operation is tried before its error counts.
-const ATTEMPTS: u32 = 4;
-/// The wait before the second attempt; each further one is five times as long.
-const FIRST_WAIT: Duration = Duration::from_millis(50);
+/// Parts of files that are on their way at once, of all tasks of a process.
+const PARTS_MAX: usize = 16;
 
-/// A folder of an object store. Paths of its methods are relative to it.
+/// What else is known of a store.
+#[derive(Clone)]
+pub(super) enum Place {
+    /// A folder of this machine.
+    Local(PathBuf),
+    /// Memory, or a store that was given as such.
+    Given,
+    /// A bucket behind a network.
+    Remote(Arc<Remote>),
+}
+
+/// A bucket behind a network.
+pub(super) struct Remote {
+    /// For files that go in parts.
+    pub parts: Arc<dyn MultipartStore>,
+    pub part_bytes: u64,
+    /// One for each part on its way.
+    pub permits: Semaphore,
+}
+
+impl Remote {
+    pub fn new(parts: Arc<dyn MultipartStore>, part_bytes: u64) -> Remote {
+        Remote { parts, part_bytes, permits: Semaphore::new(PARTS_MAX) }
+    }
+}
+
+/// A folder of an object store. Paths of its methods are relative to it. Cheap to clone.
 #[derive(Clone)]
 pub(super) struct Store {
     pub env: Env,
     pub objects: Arc<dyn ObjectStore>,
+    pub place: Place,
+    requests: Requests,
     root: Path,
-    /// Where the store's own root is on this machine, if it is a local folder.
-    local: Option<PathBuf>,
     /// The store's own root for people.
     name: String,
 }
 
 impl Store {
-    pub fn new(env: &Env, objects: Arc<dyn ObjectStore>, root: Path, local: Option<PathBuf>, name: String) -> Self {
-        Store { env: env.clone(), objects, root, local, name }
+    pub fn new(
+        env: &Env,
+        objects: Arc<dyn ObjectStore>,
+        root: Path,
+        place: Place,
+        patience: Patience,
+        name: String,
+    ) -> Self {
+        let is_remote = matches!(place, Place::Remote(_));
+        let requests = Requests { env: env.clone(), patience, is_remote };
+        Store { env: env.clone(), objects, place, requests, root, name }
+    }
+
+    /// The same with another name for people.
+    pub fn named(self, name: &str) -> Store {
+        Store { name: name.to_owned(), ..self }
     }
 
     /// A folder of this one.
@@ -39,9 +81,14 @@ impl Store {
         Store { root: self.at(folder), ..self.clone() }
     }
 
-    /// Whether files are on a disk of this machine, or in its memory: near enough to read them twice.
-    pub fn is_local(&self) -> bool {
-        self.local.is_some()
+    /// Where a file is on this machine, if it is.
+    pub fn local_path(&self, path: &str) -> Option<PathBuf> {
+        match &self.place {
+            Place::Local(folder) => {
+                Some(self.at(path).parts().fold(folder.clone(), |file, part| file.join(part.as_ref())))
+            }
+            Place::Given | Place::Remote(_) => None,
+        }
     }
 
     /// A path for people.
@@ -70,7 +117,7 @@ impl Store {
 
     async fn put_with(&self, path: &str, bytes: Bytes, mode: PutMode) -> Result<()> {
         let at = self.at(path);
-        self.retry("written", path, || {
+        self.request("written", path, || {
             let (objects, at, payload) = (self.objects.clone(), at.clone(), PutPayload::from_bytes(bytes.clone()));
             let options = PutOptions { mode: mode.clone(), ..PutOptions::default() };
             async move { objects.put_opts(&at, payload, options).await }
@@ -80,10 +127,9 @@ impl Store {
     }
 
     /// Forces a local file to the disk.
-    async fn sync(&self, path: &str) -> Result<()> {
-        let Some(local) = self.local.clone() else { return Ok(()) };
-        let file = self.at(path).parts().fold(local.clone(), |file, part| file.join(part.as_ref()));
-        let synced = self.env.blocking(move || local::sync(&local, &file)).await?;
+    pub async fn sync(&self, path: &str) -> Result<()> {
+        let (Place::Local(folder), Some(file)) = (self.place.clone(), self.local_path(path)) else { return Ok(()) };
+        let synced = self.env.blocking(move || local::sync(&folder, &file)).await?;
         synced.map_err(|e| io_error(&format!("`{}` cannot be written", self.display(path)), &e))
     }
 
@@ -93,7 +139,7 @@ impl Store {
     /// `Corrupt` when it is missing.
     pub async fn get(&self, path: &str) -> Result<Bytes> {
         let at = self.at(path);
-        self.retry("read", path, || {
+        self.request("read", path, || {
             let (objects, at) = (self.objects.clone(), at.clone());
             async move { objects.get(&at).await?.bytes().await }
         })
@@ -103,7 +149,7 @@ impl Store {
     /// The length of a file; `None` when it is missing.
     pub async fn len(&self, path: &str) -> Result<Option<u64>> {
         let at = self.at(path);
-        self.retry("read", path, || {
+        self.request("read", path, || {
             let (objects, at) = (self.objects.clone(), at.clone());
             async move { present(objects.head(&at).await.map(|found| found.size)) }
         })
@@ -113,7 +159,7 @@ impl Store {
     /// Deletes a file; one that is missing is deleted already.
     pub async fn delete(&self, path: &str) -> Result<()> {
         let at = self.at(path);
-        self.retry("deleted", path, || {
+        self.request("deleted", path, || {
             let (objects, at) = (self.objects.clone(), at.clone());
             async move { present(objects.delete(&at).await) }
         })
@@ -124,7 +170,7 @@ impl Store {
     /// The path of every file below, in order.
     pub async fn list(&self) -> Result<Vec<String>> {
         let mut files = self
-            .retry("listed", "", || {
+            .request("listed", "", || {
                 let (objects, root) = (self.objects.clone(), self.root.clone());
                 async move { objects.list(Some(&root)).try_collect::<Vec<_>>().await }
             })
@@ -139,7 +185,7 @@ impl Store {
     /// The names of the folders directly below, in order.
     pub async fn folders(&self) -> Result<Vec<String>> {
         let listed = self
-            .retry("listed", "", || {
+            .request("listed", "", || {
                 let (objects, root) = (self.objects.clone(), self.root.clone());
                 async move { objects.list_with_delimiter(Some(&root)).await }
             })
@@ -151,13 +197,22 @@ impl Store {
 
     /// Removes what interrupted writes left behind, which listings do not show. Nobody may be writing.
     pub async fn remove_leftovers(&self) -> Result<()> {
-        let Some(local) = &self.local else { return Ok(()) };
-        let folder = self.root.parts().fold(local.clone(), |folder, part| folder.join(part.as_ref()));
+        let Some(folder) = self.local_path("") else { return Ok(()) };
         let removed = self.env.blocking(move || local::remove_leftovers(&folder)).await?;
         removed.map_err(|e| io_error(&format!("`{}` cannot be tidied", self.display("")), &e))
     }
 
-    fn at(&self, path: &str) -> Path {
+    /// Makes a request, again and again if need be.
+    pub async fn request<T, F>(&self, done: &str, path: &str, attempt: impl FnMut() -> F) -> Result<T>
+    where
+        T: Send + 'static,
+        F: Future<Output = Result<T, StoreError>> + Send + 'static,
+    {
+        self.requests.make(done, &format!("`{}`", self.display(path)), attempt).await
+    }
+
+    /// A path of the folder as one of the store.
+    pub fn at(&self, path: &str) -> Path {
         path.split('/')
             .filter(|part| !part.is_empty())
             .fold(self.root.clone(), |at, part| at.join(PathPart::from(part)))
@@ -166,28 +221,6 @@ impl Store {
     fn relative(&self, location: &Path) -> Option<String> {
         let parts: Vec<String> = location.prefix_match(&self.root)?.map(|part| part.as_ref().to_owned()).collect();
         Some(parts.join("/"))
-    }
-
-    /// Tries until it succeeds, the error is one that stays, or the attempts are used up.
-    async fn retry<T, F>(&self, done: &str, path: &str, mut attempt: impl FnMut() -> F) -> Result<T>
-    where
-        F: Future<Output = Result<T, StoreError>>,
-    {
-        let mut wait = FIRST_WAIT;
-        let mut tried = 1;
-        loop {
-            let error = match attempt().await {
-                Ok(value) => return Ok(value),
-                Err(error) => store_error(&format!("`{}` cannot be {done}", self.display(path)), error),
-            };
-            if error.kind() != ErrorKind::Unavailable || tried == ATTEMPTS {
-                return Err(error);
-            }
-            tracing::debug!(%error, attempt = tried, "checkpoint storage does not answer; trying again");
-            self.env.sleep(wait.mul_f64(0.5 + self.env.random_f64())).await;
-            wait *= 5;
-            tried += 1;
-        }
     }
 }
 
@@ -198,58 +231,4 @@ fn present<T>(result: Result<T, StoreError>) -> Result<Option<T>, StoreError> {
         Err(StoreError::NotFound { .. }) => Ok(None),
         Err(error) => Err(error),
     }
-}
-
-/// A store's error by what its reader does next.
-fn store_error(what: &str, error: StoreError) -> Error {
-    match error {
-        StoreError::NotFound { .. } => {
-            Error::corrupt(format!("{what}: there is no such file; restore another checkpoint"))
-        }
-        StoreError::AlreadyExists { .. } | StoreError::Precondition { .. } => Error::new(
-            ErrorKind::Fenced,
-            format!("{what}: another JobManager has written it; stop one of the two that run this job"),
-        ),
-        StoreError::PermissionDenied { .. } | StoreError::Unauthenticated { .. } => {
-            Error::invalid(format!("{what}: {error}; give this user access to the checkpoint folder"))
-        }
-        StoreError::InvalidPath { .. }
-        | StoreError::NotSupported { .. }
-        | StoreError::NotImplemented { .. }
-        | StoreError::UnknownConfigurationKey { .. } => {
-            Error::invalid(format!("{what}: {error}; choose another checkpoint folder"))
-        }
-        other => match io_source(&other) {
-            Some(io) => io_error(what, io),
-            None => Error::unavailable(format!("{what}: {other}; the next checkpoint tries again")).with_source(other),
-        },
-    }
-}
-
-fn io_error(what: &str, error: &io::Error) -> Error {
-    use io::ErrorKind as Io;
-    match error.kind() {
-        Io::StorageFull | Io::QuotaExceeded | Io::FileTooLarge => Error::limit(format!(
-            "{what}: {error}; free some space on the disk of the checkpoint folder, and the next checkpoint succeeds"
-        )),
-        Io::PermissionDenied | Io::ReadOnlyFilesystem => {
-            Error::invalid(format!("{what}: {error}; give this user access to the checkpoint folder"))
-        }
-        Io::NotADirectory | Io::IsADirectory | Io::InvalidFilename => {
-            Error::invalid(format!("{what}: {error}; choose another checkpoint folder"))
-        }
-        _ => Error::unavailable(format!("{what}: {error}; the next checkpoint tries again")),
-    }
-}
-
-/// The I/O error somewhere below.
-fn io_source(error: &StoreError) -> Option<&io::Error> {
-    let mut source = std::error::Error::source(error);
-    while let Some(error) = source {
-        if let Some(io) = error.downcast_ref() {
-            return Some(io);
-        }
-        source = error.source();
-    }
-    None
 }

@@ -13,7 +13,9 @@ use crate::keyed::{AnyKeyedState, KeyedFiles, KeyedPart, KeyedState, SnapshotKin
 use crate::operator::OperatorState;
 use crate::snapshot::{Blob, OperatorSnapshot};
 use bytes::Bytes;
-use flott_core::{BarrierKind, CheckpointId, ErrorKind, JobId, MaxParallelism, OperatorId, ProcessingTime};
+use flott_core::{
+    BarrierKind, CheckpointId, Configuration, ErrorKind, JobId, MaxParallelism, OperatorId, ProcessingTime,
+};
 use flott_env::Env;
 use std::path::{Path, PathBuf};
 
@@ -95,7 +97,7 @@ struct Folder {
 impl Folder {
     fn new() -> Folder {
         let (folder, env) = (tempfile::tempdir().unwrap(), Env::real().unwrap());
-        let storage = CheckpointStorage::open(&env, folder.path().to_str().unwrap()).unwrap();
+        let storage = CheckpointStorage::open(&env, folder.path().to_str().unwrap(), &Configuration::new()).unwrap();
         Folder { folder, env, storage }
     }
 

@@ -2,9 +2,10 @@
 
 use super::JobCheckpoints;
 use super::job::all;
-use crate::keyed::{KeyedFiles, StateFile};
+use super::state_file::{KeyedFiles, StateFile};
+use super::transfer::Source;
 use crate::operator::EncodedList;
-use crate::snapshot::{Blob, KeyedSnapshot, ListSnapshot, OperatorSnapshot, checksum};
+use crate::snapshot::{Blob, KeyedSnapshot, ListSnapshot, OperatorSnapshot};
 use bytes::Bytes;
 use flott_core::{CheckpointId, Error, Result};
 
@@ -23,7 +24,7 @@ impl JobCheckpoints {
         inline_bytes_max: u64,
     ) -> Result<OperatorSnapshot> {
         let keyed = match keyed {
-            Some(keyed) => Some(self.write_keyed(&keyed, inline_bytes_max).await?),
+            Some(keyed) => Some(self.write_keyed(checkpoint, &keyed, inline_bytes_max).await?),
             None => None,
         };
         let lists = lists.into_iter().filter(|(_, _, items)| !items.is_empty());
@@ -40,32 +41,44 @@ impl JobCheckpoints {
         if bytes.len() as u64 <= inline_bytes_max {
             return Ok(Blob::Inline(bytes));
         }
-        let blob = Blob::File { path: self.new_file(checkpoint), len: bytes.len() as u64, sum: checksum(&bytes) };
-        if let Some(path) = blob.path() {
-            self.write(path, Bytes::from(bytes)).await?;
-        }
-        Ok(blob)
+        let (path, len) = (self.new_file(checkpoint), bytes.len() as u64);
+        let sum = self.put(checkpoint, &path, &Source::Bytes(Bytes::from(bytes))).await?;
+        Ok(Blob::File { path, len, sum })
     }
 
-    async fn write_keyed(&self, keyed: &KeyedFiles, inline_bytes_max: u64) -> Result<KeyedSnapshot> {
+    /// Writes a file, and a copy of it on this machine if there are to be copies.
+    async fn put(&self, checkpoint: CheckpointId, path: &str, source: &Source) -> Result<u64> {
+        let sum = self.store.put_source(path, source).await?;
+        if let Some(copies) = &self.copies {
+            copies.add(checkpoint, path, source).await;
+        }
+        Ok(sum)
+    }
+
+    async fn write_keyed(
+        &self,
+        checkpoint: CheckpointId,
+        keyed: &KeyedFiles,
+        inline_bytes_max: u64,
+    ) -> Result<KeyedSnapshot> {
         let inline = keyed.inline(inline_bytes_max);
         let files = match inline {
             Some(files) => files,
-            None => all(keyed.files.iter().map(|file| self.write_state_file(file)).collect()).await?,
+            None => all(keyed.files.iter().map(|file| self.write_state_file(checkpoint, file)).collect()).await?,
         };
-        Ok(KeyedSnapshot { range: keyed.range, files, store: None })
+        Ok(KeyedSnapshot { range: keyed.range, files, store: keyed.store.clone() })
     }
 
-    async fn write_state_file(&self, file: &StateFile) -> Result<Blob> {
-        let sum = match (file.written_sum(), file.unwritten()) {
+    async fn write_state_file(&self, checkpoint: CheckpointId, file: &StateFile) -> Result<Blob> {
+        // Another call may finish the file meanwhile; what is written twice is the same.
+        let sum = match (file.written_sum(), file.source()) {
             (Some(sum), _) => sum,
-            (None, Some(bytes)) => {
-                let sum = checksum(&bytes);
-                self.write(file.path(), bytes).await?;
+            (None, Some((source, _keep))) => {
+                let sum = self.put(checkpoint, file.path(), &source).await?;
                 file.written(sum);
                 sum
             }
-            (None, None) => return Err(Error::internal("the bytes of a state file are neither here nor written")),
+            (None, None) => file.written_sum().ok_or_else(|| Error::internal("a state file has no bytes"))?,
         };
         Ok(Blob::File { path: file.path().to_owned(), len: file.len(), sum })
     }

@@ -17,11 +17,11 @@ mod table;
 mod timers;
 mod ttl;
 
+pub use crate::checkpoint::{KeyedFiles, StateFile};
 pub use any::{AnyKeyedState, StateAccess};
 pub use kinds::{AggregateFunction, AggregatingState, ListState, MapState, ReducingState, ValueState};
 pub use map::KeyMap;
 pub use opened::{KeyedPart, SnapshotKind, StoreSnapshot};
-pub use snapshot::{KeyedFiles, StateFile};
 pub use state::{KeyedState, PREFETCH_KEYS, TableId, TimersId};
 pub use table::{KeySlot, StateTable};
 pub use timers::{TimerKind, Timers};

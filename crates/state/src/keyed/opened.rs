@@ -11,7 +11,8 @@
 use super::snapshot::Opened;
 use super::state::Named;
 use super::table::Take;
-use super::{KeyedFiles, KeyedState};
+use super::KeyedState;
+use crate::checkpoint::KeyedFiles;
 use crate::store::{KeyedStore, StoreFile};
 use flott_core::{Error, Key, KeyGroupRange, Result};
 use std::path::Path;
@@ -143,7 +144,7 @@ impl<K: Key> KeyedState<K> {
         match (opened, &self.stored) {
             (OpenSnapshot::Files(files), _) => {
                 let take = files.take;
-                Ok(KeyedPart::Files(KeyedFiles { range, files: self.chain.add(take, files.into_files()) }))
+                Ok(KeyedPart::Files(KeyedFiles { range, files: self.chain.add(take, files.into_files()), store: None }))
             }
             (OpenSnapshot::Store { .. }, Some(stored)) => Ok(KeyedPart::Store(stored.freeze(range))),
             (OpenSnapshot::Store { .. }, None) => Err(Error::internal("a snapshot of a store has no store")),

@@ -166,14 +166,14 @@ fn a_restart_waits_for_the_fate_of_the_checkpoint_that_is_being_written() {
     let actions = b.on(MasterEvent::Stored(collected.id, Ok(metadata)));
     assert_eq!(swept(&actions), Some(vec![1]), "and for what is left of the tasks before");
     assert!(deployed(&actions).is_none());
-    let actions = b.on(MasterEvent::Swept);
+    let actions = b.on(MasterEvent::Swept(Ok(())));
     assert_eq!(deployed(&actions).unwrap().restored, Some(collected.id));
     b.run(actions);
     let mut b = Bench::running();
     let collected = b.fail_while_storing();
     let actions = b.on(MasterEvent::Stored(collected.id, Err(Error::unavailable("x"))));
     assert_eq!(swept(&actions), Some(vec![]));
-    let actions = b.on(MasterEvent::Swept);
+    let actions = b.on(MasterEvent::Swept(Ok(())));
     assert_eq!(deployed(&actions).unwrap().restored, None);
     b.run(actions);
 }
@@ -214,7 +214,7 @@ fn an_enumerator_goes_on_from_its_snapshot() {
     let collected = b.fail_while_storing();
     let metadata = b.metadata(&collected);
     b.on(MasterEvent::Stored(collected.id, Ok(metadata)));
-    let actions = b.on(MasterEvent::Swept);
+    let actions = b.on(MasterEvent::Swept(Ok(())));
     assert!(!actions.iter().any(|a| matches!(a, Action::Discover(..))), "the splits are known already");
     b.run(actions);
     assert_eq!(b.count_splits(), 9, "one was assigned before the checkpoint");
@@ -227,7 +227,7 @@ fn what_an_older_attempt_says_or_finds_changes_nothing() {
     assert!(b.request(1).is_empty(), "the job is being stopped");
     let actions = b.say(1, TaskEvent::Gone);
     assert_eq!(swept(&actions), Some(vec![]));
-    assert!(b.on(MasterEvent::Swept).is_empty(), "the delay still runs");
+    assert!(b.on(MasterEvent::Swept(Ok(()))).is_empty(), "the delay still runs");
     let actions = b.pass(1);
     assert_eq!(deployed(&actions).unwrap().attempt, AttemptId(1));
     let stale = Ok(vec![Range { at: 7, end: 8 }.encode()]);

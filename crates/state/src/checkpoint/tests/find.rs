@@ -216,10 +216,10 @@ fn a_folder_that_cannot_be_used_is_refused_with_advice() {
         (test.path("file/below").display().to_string(), "file/below"),
         (String::new(), "give a path"),
     ] {
-        let error = CheckpointStorage::open(&test.env, &location).err().unwrap();
+        let error = CheckpointStorage::open(&test.env, &location, &Configuration::new()).err().unwrap();
         assert!(error.to_string().contains(words), "{error}");
     }
     let made = test.path("a/b");
-    CheckpointStorage::open(&test.env, &format!("file://{}", made.display())).unwrap();
+    CheckpointStorage::open(&test.env, &format!("file://{}", made.display()), &Configuration::new()).unwrap();
     assert!(made.is_dir());
 }

@@ -1,0 +1,119 @@
+//! Files of keyed state on their way to storage. Their bytes are kept until they are safe there, so a checkpoint that
+//! fails loses nothing: the next one has the same file and writes it.
+
+use super::transfer::Source;
+use crate::snapshot::StoreFiles;
+use bytes::Bytes;
+use flott_core::KeyGroupRange;
+use std::any::Any;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// A file of keyed state on its way to storage.
+pub struct StateFile {
+    path: String,
+    len: u64,
+    content: Mutex<Content>,
+}
+
+/// Where a file's bytes are.
+enum Content {
+    Here(Bytes),
+    /// In a local file, which is there as long as `keep` lives.
+    OnDisk {
+        file: PathBuf,
+        keep: Arc<dyn Any + Send + Sync>,
+    },
+    /// In storage, with this checksum.
+    Written(u64),
+}
+
+impl StateFile {
+    /// A file whose bytes are in memory. `path` is relative to the job's checkpoint folder.
+    pub fn new(path: String, bytes: Bytes) -> Arc<Self> {
+        Arc::new(StateFile { path, len: bytes.len() as u64, content: Mutex::new(Content::Here(bytes)) })
+    }
+
+    /// A file whose `len` bytes are in the local file `file`, which nobody changes. `keep` is dropped when the bytes are
+    /// safe: the last file of a local snapshot drops what deletes the snapshot's folder.
+    pub fn on_disk(path: String, file: PathBuf, len: u64, keep: Arc<dyn Any + Send + Sync>) -> Arc<Self> {
+        Arc::new(StateFile { path, len, content: Mutex::new(Content::OnDisk { file, keep }) })
+    }
+
+    /// Path relative to the job's checkpoint folder.
+    pub fn path(&self) -> &str {
+        &self.path
+    }
+
+    /// Bytes.
+    pub fn len(&self) -> u64 {
+        self.len
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// The bytes that still have to be written, if they are in memory; `None` when they have been, or are on disk.
+    pub fn unwritten(&self) -> Option<Bytes> {
+        match &*self.content() {
+            Content::Here(bytes) => Some(bytes.clone()),
+            Content::OnDisk { .. } | Content::Written(_) => None,
+        }
+    }
+
+    /// What still has to be written and what keeps it there; `None` when it has been.
+    pub(super) fn source(&self) -> Option<(Source, Option<Arc<dyn Any + Send + Sync>>)> {
+        match &*self.content() {
+            Content::Here(bytes) => Some((Source::Bytes(bytes.clone()), None)),
+            Content::OnDisk { file, keep } => {
+                Some((Source::File { path: file.clone(), len: self.len }, Some(keep.clone())))
+            }
+            Content::Written(_) => None,
+        }
+    }
+
+    /// Says that the bytes, which have this checksum, are safe.
+    pub fn written(&self, sum: u64) {
+        let before = std::mem::replace(&mut *self.content(), Content::Written(sum));
+        // Dropping it may delete files, and nobody needs to wait for that with the lock.
+        drop(before);
+    }
+
+    /// The checksum of what was written.
+    pub fn written_sum(&self) -> Option<u64> {
+        match *self.content() {
+            Content::Here(_) | Content::OnDisk { .. } => None,
+            Content::Written(sum) => Some(sum),
+        }
+    }
+
+    fn content(&self) -> MutexGuard<'_, Content> {
+        self.content.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A snapshot on its way to storage: every file that it consists of. [`crate::checkpoint::JobCheckpoints`] writes
+/// those that are not there yet, or puts them all into the metadata when they are small.
+#[derive(Clone)]
+pub struct KeyedFiles {
+    /// The key groups that the files hold.
+    pub range: KeyGroupRange,
+    /// Of a table in memory: the full file first, then the changes, oldest first. Of a store: its files.
+    pub files: Vec<Arc<StateFile>>,
+    /// Set if they are a store's: which one's, and the name of each.
+    pub store: Option<StoreFiles>,
+}
+
+impl KeyedFiles {
+    /// Bytes of all files.
+    pub fn byte_count(&self) -> u64 {
+        self.files.iter().map(|f| f.len).sum()
+    }
+
+    /// Bytes that still have to be written.
+    pub fn unwritten_bytes(&self) -> u64 {
+        self.files.iter().filter(|f| f.written_sum().is_none()).map(|f| f.len).sum()
+    }
+}
