@@ -22,6 +22,7 @@ mod logging;
 pub mod minicluster;
 mod progress;
 mod prometheus;
+mod state_backends;
 
 pub use cli::ParameterTool;
 pub use flott_api as api;

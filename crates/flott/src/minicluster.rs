@@ -3,6 +3,7 @@
 //! What a job goes through here is what it goes through on a cluster: the graph is chained, the checkpoint to start
 //! from is found and compared, the job master deploys through a [`TaskGateway`].
 
+use crate::state_backends;
 use flott_api::control::{TaskCommand, TaskEvent, TaskId};
 use flott_api::metrics::MetricRegistry;
 use flott_api::{AnySource, RuntimeMode};
@@ -15,6 +16,7 @@ use flott_jobmanager::checkpoint::CheckpointConfig;
 use flott_jobmanager::job::{RestoreFrom, prepare};
 use flott_jobmanager::{Deployment, JobDescription, JobHandle, OperatorDescription, TaskGateway, VertexDescription};
 use flott_state::checkpoint::CheckpointStorage;
+use flott_state::store::{HASHMAP, StateBackend};
 use flott_taskmanager::{TaskManager, Tasks};
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::mpsc;
@@ -30,12 +32,21 @@ pub type TaskEvents = mpsc::Receiver<(TaskId, TaskEvent)>;
 pub struct MiniCluster {
     env: Env,
     metrics: MetricRegistry,
+    /// State backends beside those that Flott brings along.
+    backends: Vec<Arc<dyn StateBackend>>,
 }
 
 impl MiniCluster {
     /// A cluster in the world of `env`, whose metrics go to `metrics`.
     pub fn new(env: Env, metrics: MetricRegistry) -> Self {
-        MiniCluster { env, metrics }
+        MiniCluster { env, metrics, backends: Vec::new() }
+    }
+
+    /// Adds a state backend, which jobs choose by its name.
+    #[must_use]
+    pub fn with_backend(mut self, backend: Arc<dyn StateBackend>) -> Self {
+        self.backends.push(backend);
+        self
     }
 
     /// The cluster's world.
@@ -76,13 +87,7 @@ impl MiniCluster {
             let hint = nearest.map(|n| format!("; did you mean `{n}`?")).unwrap_or_default();
             tracing::warn!("option `{key}` is not known to Flott and has no effect{hint}");
         }
-        let backend = job.config.get(&STATE_BACKEND)?;
-        if backend != "hashmap" {
-            return Err(Error::invalid(format!(
-                "option `{}` cannot be `{backend}`: hashmap is there so far",
-                STATE_BACKEND.key
-            )));
-        }
+        let backend = self.backend(&job.config)?;
         let exactly_once = is_exactly_once(&job.config)?;
         let config = Arc::new(job.config);
         let mut graph = JobGraph::build(&job.graph, &job.settings)?;
@@ -100,11 +105,33 @@ impl MiniCluster {
             mode: job.mode,
             exactly_once,
             config,
+            backend,
             events,
             tasks: Mutex::new(None),
         };
         let (gateway, received) = interpose(Arc::new(gateway), received);
         Ok(prepared.start(gateway, received, &self.metrics))
+    }
+}
+
+impl MiniCluster {
+    /// The state backend that a job has chosen; none if its state is on the heap.
+    fn backend(&self, config: &Configuration) -> Result<Option<Arc<dyn StateBackend>>> {
+        let name = config.get(&STATE_BACKEND)?;
+        if name == HASHMAP {
+            return Ok(None);
+        }
+        if let Some(backend) = self.backends.iter().find(|backend| backend.name() == name) {
+            return Ok(Some(backend.clone()));
+        }
+        match state_backends::by_name(&name, config)? {
+            Some(backend) => Ok(Some(backend)),
+            None => Err(Error::invalid(format!(
+                "option `{}` cannot be `{name}`: {}",
+                STATE_BACKEND.key,
+                state_backends::WHICH
+            ))),
+        }
     }
 }
 
@@ -162,6 +189,7 @@ struct LocalGateway {
     mode: RuntimeMode,
     exactly_once: bool,
     config: Arc<Configuration>,
+    backend: Option<Arc<dyn StateBackend>>,
     events: mpsc::Sender<(TaskId, TaskEvent)>,
     /// Those of the current attempt.
     tasks: Mutex<Option<(AttemptId, Tasks)>>,
@@ -181,6 +209,7 @@ impl TaskGateway for LocalGateway {
             checkpoints,
             events: self.events.clone(),
             config: self.config.clone(),
+            backend: self.backend.clone(),
         })?;
         *self.tasks.lock().unwrap_or_else(PoisonError::into_inner) = Some((attempt, deployed));
         Ok(())

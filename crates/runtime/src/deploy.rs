@@ -8,7 +8,7 @@ use flott_api::metrics::MetricRegistry;
 use flott_core::{Configuration, JobId, OperatorId};
 use flott_env::Env;
 use flott_graph::JobGraph;
-use flott_state::checkpoint::{JobCheckpoints, SubtaskRestore};
+use flott_state::checkpoint::{JobCheckpoints, LocalStores, SubtaskRestore};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use tokio::sync::mpsc;
@@ -35,6 +35,8 @@ pub struct TaskSpec {
     pub events: mpsc::Sender<(TaskId, TaskEvent)>,
     /// Where snapshots are written.
     pub checkpoints: JobCheckpoints,
+    /// On what stores keyed state lies; on none if it is on the heap.
+    pub stores: Option<LocalStores>,
     /// The world.
     pub env: Env,
     /// Streaming or batch.

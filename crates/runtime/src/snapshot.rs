@@ -17,8 +17,8 @@ use flott_core::Configuration;
 use flott_core::config::{CHECKPOINT_INLINE_THRESHOLD, CHECKPOINTING_INCREMENTAL};
 use flott_core::{Barrier, BarrierKind, Error, OperatorId, Result, codec};
 use flott_env::Env;
-use flott_state::checkpoint::JobCheckpoints;
-use flott_state::keyed::{KeyedPart, SnapshotKind};
+use flott_state::checkpoint::{JobCheckpoints, KeyedFiles, StoreFolder};
+use flott_state::keyed::{KeyedPart, SnapshotKind, StoreSnapshot};
 use flott_state::operator::EncodedList;
 use flott_state::{Redistribution, SubtaskSnapshot};
 use std::time::Duration;
@@ -30,14 +30,16 @@ pub(crate) const SPLITS: &str = "_source/splits";
 /// How snapshots are written.
 #[derive(Clone)]
 pub(crate) struct SnapshotWriter {
+    env: Env,
     checkpoints: JobCheckpoints,
     incremental: bool,
     inline_bytes_max: u64,
 }
 
 impl SnapshotWriter {
-    pub(crate) fn new(checkpoints: JobCheckpoints, config: &Configuration) -> Result<Self> {
+    pub(crate) fn new(env: &Env, checkpoints: JobCheckpoints, config: &Configuration) -> Result<Self> {
         Ok(SnapshotWriter {
+            env: env.clone(),
             checkpoints,
             incremental: config.get(&CHECKPOINTING_INCREMENTAL)?,
             inline_bytes_max: config.get(&CHECKPOINT_INLINE_THRESHOLD)?.0,
@@ -54,6 +56,8 @@ struct OperatorParts {
     /// Its place among the nodes of the chain, if a snapshot of its keyed state is open.
     open: Option<usize>,
     keyed: Option<KeyedPart>,
+    /// Where its store is, if it has one.
+    folder: Option<(StoreFolder, String)>,
     lists: Vec<EncodedList>,
 }
 
@@ -82,7 +86,7 @@ pub(crate) async fn open(
     if let Some(source) = source {
         let splits = source.snapshot()?.iter().map(codec::to_bytes).collect::<Result<Vec<_>>>()?;
         let lists = vec![(SPLITS.to_owned(), Redistribution::Split, splits)];
-        operators.push(OperatorParts { operator: source.operator, open: None, keyed: None, lists });
+        operators.push(OperatorParts { operator: source.operator, open: None, keyed: None, folder: None, lists });
     }
     let kind = match barrier.kind {
         BarrierKind::Checkpoint if writer.incremental => SnapshotKind::Incremental,
@@ -95,13 +99,14 @@ pub(crate) async fn open(
         }
         let open = node.cx.keyed.is_some().then_some(n);
         let lists = node.cx.state.snapshot()?;
-        operators.push(OperatorParts { operator: node.cx.info.operator, open, keyed: None, lists });
+        let folder = node.store.clone();
+        operators.push(OperatorParts { operator: node.cx.info.operator, open, keyed: None, folder, lists });
     }
     for exit in &mut chain.exits {
         if let Exit::Sink(sink) = exit {
             sink.prepare(barrier.checkpoint).await?;
             let lists = sink.snapshot().await?;
-            operators.push(OperatorParts { operator: sink.id, open: None, keyed: None, lists });
+            operators.push(OperatorParts { operator: sink.id, open: None, keyed: None, folder: None, lists });
         }
     }
     Ok(TaskParts { operators, finished })
@@ -146,17 +151,30 @@ pub(crate) fn write(
 
 async fn write_all(parts: TaskParts, barrier: Barrier, writer: &SnapshotWriter) -> Result<SubtaskSnapshot> {
     let mut snapshot = SubtaskSnapshot { operators: Vec::new(), finished: parts.finished };
-    for OperatorParts { operator, keyed, lists, .. } in parts.operators {
+    for OperatorParts { operator, keyed, lists, folder, .. } in parts.operators {
         let keyed = match keyed {
             None => None,
             Some(KeyedPart::Files(files)) => Some(files),
-            Some(KeyedPart::Store(_)) => return Err(Error::internal("stores cannot be written yet")),
+            Some(KeyedPart::Store(store)) => Some(store_files(store, folder, writer).await?),
         };
         let written =
             writer.checkpoints.write_snapshot(barrier.checkpoint, keyed, lists, writer.inline_bytes_max).await?;
         snapshot.operators.push((operator, written));
     }
     Ok(snapshot)
+}
+
+/// The files of a store, which is asked on a thread that may block.
+async fn store_files(
+    store: StoreSnapshot,
+    folder: Option<(StoreFolder, String)>,
+    writer: &SnapshotWriter,
+) -> Result<KeyedFiles> {
+    let (folder, backend) = folder.ok_or_else(|| Error::internal("a store has no folder"))?;
+    let snapshot = folder.below(writer.env.random());
+    let checkpoints = writer.checkpoints.clone();
+    let taken = writer.env.blocking(move || store.take(snapshot, &backend, &mut || checkpoints.new_shared_file()));
+    taken.await?
 }
 
 /// Time between two readings of the clock.

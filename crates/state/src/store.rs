@@ -18,6 +18,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+/// The name of the backend without a store: keyed state is in memory, as typed tables.
+pub const HASHMAP: &str = "hashmap";
+
 /// Which state of an operator: a hash of its name, the same in every run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct StateNumber(pub u32);

@@ -12,7 +12,8 @@ use flott_runtime::TaskSpec;
 use flott_runtime::exchange::Port;
 use flott_runtime::exchange::channel::{Sender, gate};
 use flott_runtime::input::Input;
-use flott_state::checkpoint::{JobCheckpoints, SubtaskRestore};
+use flott_state::checkpoint::{JobCheckpoints, LocalStores, SubtaskRestore};
+use flott_state::store::StateBackend;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::{mpsc, oneshot};
@@ -42,6 +43,8 @@ pub struct Deployment {
     pub events: mpsc::Sender<(TaskId, TaskEvent)>,
     /// What the user has set.
     pub config: Arc<Configuration>,
+    /// On what stores keyed state lies; on none if it is on the heap.
+    pub backend: Option<Arc<dyn StateBackend>>,
 }
 
 /// The process that runs subtasks.
@@ -118,6 +121,10 @@ impl TaskManager {
             wiring.add_gates(&graph, vertex, capacity, deployment.exactly_once, deployment.mode);
         }
         let Deployment { job, attempt, mode, mut restore, restore_files, checkpoints, events, config, .. } = deployment;
+        let stores = match deployment.backend {
+            Some(backend) => Some(LocalStores::new(&self.env, backend, config.clone())?),
+            None => None,
+        };
         let mut handles = BTreeMap::new();
         for (number, members) in flott_graph::slots(&graph).into_iter().enumerate() {
             let mut tasks = Vec::new();
@@ -137,6 +144,7 @@ impl TaskManager {
                     commands: mailbox,
                     events: events.clone(),
                     checkpoints: checkpoints.clone(),
+                    stores: stores.clone(),
                     env: self.env.clone(),
                     mode,
                     config: config.clone(),

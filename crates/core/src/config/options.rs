@@ -82,7 +82,9 @@ options! {
     IGNORE_UNCLAIMED_STATE: bool = "execution.state-recovery.ignore-unclaimed-state", "false",
         "Whether a job starts although the checkpoint holds state of operators that it no longer has; that state is dropped.";
     STATE_BACKEND: String = "state.backend.type", "hashmap",
-        "Where keyed state is kept: hashmap.";
+        "Where keyed state is kept: hashmap (in memory) or rocksdb (on disk, with what is in use in memory).";
+    STATE_LOCAL_DIRS: String = "state.backend.rocksdb.localdir", "",
+        "Folders for the files of rocksdb while a job runs, separated as in `io.tmp.dirs`; those of `io.tmp.dirs` when not set.";
     RESTART_STRATEGY: String = "restart-strategy.type", "",
         "none, fixed-delay, failure-rate or exponential-delay; when not set, exponential-delay with checkpoints and none without.";
     FIXED_DELAY_ATTEMPTS: u32 = "restart-strategy.fixed-delay.attempts", "1",

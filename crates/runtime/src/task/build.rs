@@ -18,7 +18,8 @@ use flott_core::config::{AUTO_WATERMARK_INTERVAL, EXCHANGE_BATCH_ROWS};
 use flott_core::{Error, Result, Watermark, codec, error::ResultExt};
 use flott_graph::{ChainNode, JobVertex, NodeKind};
 use flott_state::OperatorState;
-use flott_state::checkpoint::SubtaskRestore;
+use flott_state::checkpoint::{StoreFolder, SubtaskRestore, check_backend};
+use flott_state::store::HASHMAP;
 use std::sync::Arc;
 
 /// Makes the task: sinks first, so that what a checkpoint left is committed before anything runs.
@@ -55,8 +56,9 @@ pub(super) async fn build(mut spec: TaskSpec, running: &Running) -> Result<Task>
                 if chain.nodes.is_empty() && spec.mode == RuntimeMode::Batch {
                     keyed_rows = (0..vertex.inputs.len()).map(|input| factory.keyed_rows(input)).collect();
                 }
-                restore_operator(&spec, &mut cx, restore).await.in_context(|| format!("operator `{}`", node.name))?;
-                chain.nodes.push(Node { operator: factory.create()?, cx, links });
+                let restored = restore_operator(&spec, &mut cx, restore).await;
+                let store = restored.in_context(|| format!("operator `{}`", node.name))?;
+                chain.nodes.push(Node { operator: factory.create()?, cx, links, store });
             }
             NodeKind::Sink(sink) => {
                 let cx = SinkContext { env: spec.env.clone(), info, config: spec.config.clone(), metrics };
@@ -88,6 +90,7 @@ pub(super) async fn build(mut spec: TaskSpec, running: &Running) -> Result<Task>
     let task_info = info_of(&spec.graph.name, spec.job, spec.id, vertex, head);
     let mut metrics = TaskMetrics::new(&spec.metrics, &task_info, &vertex.name, &spec.env);
     watch(&mut metrics, &input, &mut chain);
+    let snapshots = SnapshotWriter::new(&spec.env, spec.checkpoints, &spec.config)?;
     Ok(Task {
         metrics,
         id: spec.id,
@@ -97,7 +100,7 @@ pub(super) async fn build(mut spec: TaskSpec, running: &Running) -> Result<Task>
         input,
         commands: spec.commands,
         events: spec.events,
-        snapshots: SnapshotWriter::new(spec.checkpoints, &spec.config)?,
+        snapshots,
         watermark: Watermark::MIN,
         finished: false,
         ended: false,
@@ -161,14 +164,30 @@ fn info_of(
     }
 }
 
-async fn restore_operator(spec: &TaskSpec, cx: &mut OperatorContext, restore: SubtaskRestore) -> Result<()> {
+/// Gives an operator what it takes over, and returns where its store is, if its keyed state lies on one.
+async fn restore_operator(
+    spec: &TaskSpec,
+    cx: &mut OperatorContext,
+    restore: SubtaskRestore,
+) -> Result<Option<(StoreFolder, String)>> {
     cx.restored = !restore.keyed.is_empty() || !restore.lists.is_empty();
+    let mut folder = None;
     if let Some(keyed) = &mut cx.keyed {
-        for file in spec.restore_files.read_keyed(&restore.keyed).await? {
+        match &spec.stores {
+            Some(stores) => {
+                let opened = stores.open(&spec.restore_files, &restore.keyed, cx.info.key_groups()).await?;
+                keyed.use_store(opened.store)?;
+                folder = Some((opened.folder, stores.backend().to_owned()));
+            }
+            None => check_backend(&restore.keyed, HASHMAP)?,
+        }
+        let (_, files): (Vec<_>, Vec<_>) = restore.keyed.iter().cloned().partition(|keyed| keyed.store.is_some());
+        for file in spec.restore_files.read_keyed(&files).await? {
             keyed.restore(file)?;
         }
     }
-    spec.restore_files.restore_operator_state(&restore, &mut cx.state).await
+    spec.restore_files.restore_operator_state(&restore, &mut cx.state).await?;
+    Ok(folder)
 }
 
 async fn source_task(

@@ -110,6 +110,11 @@ pub(super) fn remove_files(files: &[PathBuf]) -> io::Result<()> {
     Ok(())
 }
 
+/// Deletes a folder with all that is in it. What cannot be deleted now goes with the process's own folder.
+pub(super) fn remove_folder(folder: &Path) {
+    let _ = std::fs::remove_dir_all(folder);
+}
+
 /// A folder of this process, which is deleted when it is dropped, or by the next process that makes one beside it.
 pub(super) struct OwnedFolder {
     path: PathBuf,

@@ -18,6 +18,7 @@ mod fence;
 mod find;
 mod job;
 mod local;
+mod local_stores;
 mod location;
 mod metadata;
 mod read;
@@ -34,6 +35,7 @@ pub mod redistribute;
 
 pub use compare::{Fate, JobOperator, RestoreReport, compare};
 pub use job::JobCheckpoints;
+pub use local_stores::{LocalStore, LocalStores, SnapshotFolder, StoreFolder, check_backend};
 pub use metadata::{CheckpointMetadata, OperatorMetadata};
 pub use redistribute::{ItemRange, ListPiece, ListRestore, SubtaskRestore, redistribute};
 pub use state_file::{KeyedFiles, StateFile};

@@ -8,16 +8,18 @@
 //!                                                              written to it meanwhile
 //! ```
 
+use super::KeyedState;
 use super::snapshot::Opened;
 use super::state::Named;
 use super::table::Take;
-use super::KeyedState;
-use crate::checkpoint::KeyedFiles;
+use crate::checkpoint::{KeyedFiles, SnapshotFolder, StateFile};
+use crate::snapshot::StoreFiles;
 use crate::store::{KeyedStore, StoreFile};
 use flott_core::{Error, Key, KeyGroupRange, Result};
+use std::collections::BTreeMap;
 use std::path::Path;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// What a snapshot is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,12 +45,22 @@ pub struct StoreSnapshot {
     store: Arc<dyn KeyedStore>,
     range: KeyGroupRange,
     frozen: Arc<AtomicBool>,
+    shared: Arc<SharedFiles>,
 }
 
+/// The files that snapshots of a store share, by their names, as far as the last snapshot had them.
+#[derive(Default)]
+pub(super) struct SharedFiles(Mutex<BTreeMap<String, Arc<StateFile>>>);
+
 impl StoreSnapshot {
-    pub(super) fn new(store: Arc<dyn KeyedStore>, range: KeyGroupRange, frozen: Arc<AtomicBool>) -> Self {
+    pub(super) fn new(
+        store: Arc<dyn KeyedStore>,
+        range: KeyGroupRange,
+        frozen: Arc<AtomicBool>,
+        shared: Arc<SharedFiles>,
+    ) -> Self {
         frozen.store(true, Ordering::Release);
-        StoreSnapshot { store, range, frozen }
+        StoreSnapshot { store, range, frozen, shared }
     }
 
     /// The key groups of the store.
@@ -62,6 +74,37 @@ impl StoreSnapshot {
     /// Those of [`KeyedStore::snapshot`].
     pub fn files(&self, folder: &Path) -> Result<Vec<StoreFile>> {
         self.store.snapshot(folder)
+    }
+
+    /// Has the store put its files into `folder`, from which they are written to storage: those that an earlier
+    /// snapshot had are not written again. The folder is dropped when it is not needed any more. Blocks.
+    ///
+    /// # Errors
+    /// Those of [`KeyedStore::snapshot`].
+    pub fn take(
+        self,
+        folder: SnapshotFolder,
+        backend: &str,
+        name_file: &mut dyn FnMut() -> String,
+    ) -> Result<KeyedFiles> {
+        let files = self.store.snapshot(folder.path())?;
+        let folder = Arc::new(folder);
+        let mut shared = self.shared.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = std::mem::take(&mut *shared);
+        let (mut names, mut taken) = (Vec::new(), Vec::new());
+        for StoreFile { name, len, shared: is_shared } in files {
+            let file = match before.get(&name).filter(|_| is_shared) {
+                Some(file) => file.clone(),
+                None => StateFile::on_disk(name_file(), folder.path().join(&name), len, folder.clone()),
+            };
+            if is_shared {
+                shared.insert(name.clone(), file.clone());
+            }
+            names.push(name);
+            taken.push(file);
+        }
+        let store = Some(StoreFiles { backend: backend.to_owned(), names });
+        Ok(KeyedFiles { range: self.range, files: taken, store })
     }
 }
 

@@ -1,6 +1,6 @@
 //! The keyed state of an operator on a store: what is said there about states, and how memory is made free.
 
-use super::opened::StoreSnapshot;
+use super::opened::{SharedFiles, StoreSnapshot};
 use super::shape::StateShape;
 use super::state::KeyedState;
 use crate::store::{ABOUT_GROUP, KeyedStore, Rows, StateNumber, WriteBatch, store_key};
@@ -16,6 +16,7 @@ pub(super) struct StoredState {
     pub store: Arc<dyn KeyedStore>,
     /// A snapshot of the store is being taken: nothing may be written.
     frozen: Arc<AtomicBool>,
+    shared: Arc<SharedFiles>,
     /// How many bytes the tables may keep in memory.
     resident_bytes_max: Arc<AtomicUsize>,
     /// The table and the group at which memory is made free next.
@@ -27,6 +28,7 @@ impl StoredState {
         StoredState {
             store,
             frozen: Arc::default(),
+            shared: Arc::default(),
             resident_bytes_max: Arc::new(AtomicUsize::new(RESIDENT_BYTES)),
             hand: (0, 0),
         }
@@ -34,7 +36,7 @@ impl StoredState {
 
     /// Nothing is written from now on, until the result is dropped.
     pub fn freeze(&self, range: KeyGroupRange) -> StoreSnapshot {
-        StoreSnapshot::new(self.store.clone(), range, self.frozen.clone())
+        StoreSnapshot::new(self.store.clone(), range, self.frozen.clone(), self.shared.clone())
     }
 
     pub fn set_resident_bytes_max(&mut self, max: Arc<AtomicUsize>) {

@@ -236,8 +236,8 @@ impl<K: Key, N: Key> Timers<K, N> {
             && let Some(from) = self.reach[place].end.take()
         {
             let before = self.indexed;
-            let next =
-                table.take_first(place, &from, TAKEN_AT_ONCE, |key, (time, namespace)| self.add(*time, key, namespace))?;
+            let next = table
+                .take_first(place, &from, TAKEN_AT_ONCE, |key, (time, namespace)| self.add(*time, key, namespace))?;
             self.reach[place] = Reach { end: next, indexed: self.indexed - before };
         }
         Ok(())

@@ -171,7 +171,13 @@ impl<K: Key, N: Key, V: Data> Group<K, N, V> {
         self.encode(&changes, |changed| changed != Epoch::NEVER, Epoch::NEVER, &about.form, group, out)
     }
 
-    fn encode_removed(&self, removed: &Names<K, N>, form: &Form<K, N, V>, group: KeyGroup, out: &mut Encoded) -> Result<u32> {
+    fn encode_removed(
+        &self,
+        removed: &Names<K, N>,
+        form: &Form<K, N, V>,
+        group: KeyGroup,
+        out: &mut Encoded,
+    ) -> Result<u32> {
         for (key, namespace) in removed.iter() {
             out.remove(form, group, key, namespace)?;
         }

@@ -273,7 +273,9 @@ impl<K: Key, N: Key, V: Data> StateTable<K, N, V> {
 
 fn read<K: Key, N: Key, V: Data>(
     form: &StoreForm<K, N, V>,
-    bytes: Option<&[u8]>, seen: &mut (u64, u64)) -> Result<Option<V>> {
+    bytes: Option<&[u8]>,
+    seen: &mut (u64, u64),
+) -> Result<Option<V>> {
     let Some(bytes) = bytes else { return Ok(None) };
     *seen = (seen.0 + bytes.len() as u64, seen.1 + 1);
     form.read(bytes).map(Some)

@@ -1,0 +1,29 @@
+//! The state backends that this Flott was built with, beside the heap.
+
+use flott_core::{Configuration, Result};
+use flott_state::store::StateBackend;
+use std::sync::Arc;
+
+/// What `state.backend.type` can be.
+#[cfg(feature = "rocksdb")]
+pub(crate) const WHICH: &str = "there are hashmap and rocksdb";
+/// What `state.backend.type` can be.
+#[cfg(not(feature = "rocksdb"))]
+pub(crate) const WHICH: &str =
+    "this Flott was built without others than hashmap; for rocksdb build it with the cargo feature `rocksdb`";
+
+/// The backend of this name, if there is one.
+#[cfg(feature = "rocksdb")]
+pub(crate) fn by_name(name: &str, config: &Configuration) -> Result<Option<Arc<dyn StateBackend>>> {
+    if name != "rocksdb" {
+        return Ok(None);
+    }
+    let backend = flott_rocksdb::RocksBackend::new(config, ROCKSDB_BYTES)?;
+    Ok(Some(Arc::new(backend)))
+}
+
+/// The backend of this name, if there is one.
+#[cfg(not(feature = "rocksdb"))]
+pub(crate) fn by_name(_: &str, _: &Configuration) -> Result<Option<Arc<dyn StateBackend>>> {
+    Ok(None)
+}
