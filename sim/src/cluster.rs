@@ -8,6 +8,8 @@ use flott_datastream::StreamExecutionEnvironment;
 use flott_env::Env;
 use flott_jobmanager::JobHandle;
 use flott_state::checkpoint::CheckpointStorage;
+use flott_state::store::MemoryBackend;
+use std::sync::Arc;
 
 /// A job under way, with its metrics.
 pub struct Started {
@@ -32,7 +34,7 @@ pub async fn start(
         config.set(*key, *value);
     }
     let metrics = MetricRegistry::new();
-    let cluster = MiniCluster::new(env.clone(), metrics.clone());
+    let cluster = MiniCluster::new(env.clone(), metrics.clone()).with_backend(Arc::new(MemoryBackend));
     let handle =
         cluster.submit_through(submission("job", config, build)?, storage, |gateway, events| (gateway, events)).await?;
     Ok(Started { handle, metrics })

@@ -90,7 +90,15 @@ impl Plan {
         if random.u8(..4) == 0 {
             lives.push(Life::draw(&mut random).until_the_end());
         }
-        Plan { seed, data_seed: seed % 16, lives }
+        let plan = Plan { seed, data_seed: seed % 16, lives };
+        if random.bool() { plan.on_store() } else { plan }
+    }
+
+    /// The same with keyed state on a store, of which nearly nothing is kept in memory.
+    #[must_use]
+    pub fn on_store(mut self) -> Self {
+        self.lives.iter_mut().for_each(Life::put_on_store);
+        self
     }
 }
 
@@ -99,6 +107,11 @@ impl Life {
     fn until_the_end(mut self) -> Self {
         self.options.push(("execution.checkpointing.timeout", "10 min".to_owned()));
         Life { faults: Faults::quiet(), until: Until::End, ..self }
+    }
+
+    fn put_on_store(&mut self) {
+        self.options.push(("state.backend.type", "memory".to_owned()));
+        self.options.push(("flott.state.working-set.size", "2 kb".to_owned()));
     }
 
     fn draw(random: &mut Rng) -> Self {

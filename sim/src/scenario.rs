@@ -13,6 +13,7 @@ use flott_core::{Configuration, Error, ErrorKind, Result};
 use flott_env::Env;
 use flott_jobmanager::JobHandle;
 use flott_state::checkpoint::CheckpointStorage;
+use flott_state::store::MemoryBackend;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -205,7 +206,7 @@ async fn start(job: &Job, config: Configuration, env: &Env, life: &Life, world: 
     let submitted = submission(job.name, config, |stream_env| (job.build)(world, stream_env))?;
     let store = SimStore::new(world.disk().clone(), env.clone(), life.faults.store.clone(), world.trace().clone());
     let storage = CheckpointStorage::with_store(env, Arc::new(store), "checkpoints");
-    let cluster = MiniCluster::new(env.clone(), MetricRegistry::new());
+    let cluster = MiniCluster::new(env.clone(), MetricRegistry::new()).with_backend(Arc::new(MemoryBackend));
     let way = |gateway, events| interpose(env, &life.faults.messages, world.trace(), gateway, events);
     cluster.submit_through(submitted, &storage, way).await
 }

@@ -14,6 +14,8 @@ use flott_api::metrics::MetricRegistry;
 use flott_core::Result;
 use flott_env::Env;
 use flott_state::checkpoint::CheckpointStorage;
+use flott_state::store::MemoryBackend;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Runs `job` at each parallelism in turn, every time from the latest checkpoint, and stops it after so many checkpoints
@@ -51,7 +53,7 @@ fn run_once(job: &Job, world: &World, life: &Life, is_restored: bool) -> Result<
     let env = Env::real()?;
     let submitted = submission(job.name, config, |stream_env| (job.build)(world, stream_env))?;
     let storage = CheckpointStorage::with_store(&env, world.disk().objects(), "checkpoints");
-    let cluster = MiniCluster::new(env.clone(), MetricRegistry::new());
+    let cluster = MiniCluster::new(env.clone(), MetricRegistry::new()).with_backend(Arc::new(MemoryBackend));
     env.block_on(async {
         let handle = cluster.submit_through(submitted, &storage, |gateway, events| (gateway, events)).await?;
         if let Until::Checkpoints(count, _) = life.until {

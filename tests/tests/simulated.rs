@@ -12,9 +12,11 @@ const SEEDS: u64 = 600;
 fn every_job_gives_its_output_when_run_straight_at_any_parallelism() {
     for job in ALL {
         for parallelism in PARALLELISMS {
-            let outcome = run(job, &Plan::straight(3, parallelism));
-            let outcome = outcome.unwrap_or_else(|e| panic!("`{}` at parallelism {parallelism}: {e}", job.name));
-            assert_eq!(outcome.restarts, 0, "`{}` at parallelism {parallelism}", job.name);
+            for plan in [Plan::straight(3, parallelism), Plan::straight(3, parallelism).on_store()] {
+                let outcome = run(job, &plan);
+                let outcome = outcome.unwrap_or_else(|e| panic!("`{}` at parallelism {parallelism}: {e}", job.name));
+                assert_eq!(outcome.restarts, 0, "`{}` at parallelism {parallelism}", job.name);
+            }
         }
     }
 }
@@ -26,8 +28,9 @@ fn every_job_gives_its_output_when_killed_and_restored_at_any_parallelism() {
         for (m, after) in PARALLELISMS.into_iter().enumerate() {
             let seed = (n * PARALLELISMS.len() + m) as u64;
             let before = PARALLELISMS[(n + m + 1) % PARALLELISMS.len()];
-            for before in [before, after] {
-                let outcome = run(job, &Plan::killed(seed, before, after));
+            for (before, on_store) in [(before, false), (after, false), (before, true), (after, true)] {
+                let plan = Plan::killed(seed, before, after);
+                let outcome = run(job, &if on_store { plan.on_store() } else { plan });
                 restores += outcome.unwrap_or_else(|e| panic!("`{}` from {before} to {after}: {e}", job.name)).restores;
             }
         }

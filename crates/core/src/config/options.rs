@@ -83,6 +83,8 @@ options! {
         "Whether a job starts although the checkpoint holds state of operators that it no longer has; that state is dropped.";
     STATE_BACKEND: String = "state.backend.type", "hashmap",
         "Where keyed state is kept: hashmap (in memory) or rocksdb (on disk, with what is in use in memory).";
+    STATE_WORKING_SET: ByteSize = "flott.state.working-set.size", "64 mb",
+        "With rocksdb: how much of each subtask's state is kept in memory as values that are ready to use.";
     STATE_LOCAL_DIRS: String = "state.backend.rocksdb.localdir", "",
         "Folders for the files of rocksdb while a job runs, separated as in `io.tmp.dirs`; those of `io.tmp.dirs` when not set.";
     RESTART_STRATEGY: String = "restart-strategy.type", "",

@@ -14,13 +14,14 @@ use flott_api::control::SplitBytes;
 use flott_api::sink::SinkContext;
 use flott_api::source::ReaderContext;
 use flott_api::{AnySource, RuntimeMode};
-use flott_core::config::{AUTO_WATERMARK_INTERVAL, EXCHANGE_BATCH_ROWS};
+use flott_core::config::{AUTO_WATERMARK_INTERVAL, EXCHANGE_BATCH_ROWS, STATE_WORKING_SET};
 use flott_core::{Error, Result, Watermark, codec, error::ResultExt};
 use flott_graph::{ChainNode, JobVertex, NodeKind};
 use flott_state::OperatorState;
 use flott_state::checkpoint::{StoreFolder, SubtaskRestore, check_backend};
 use flott_state::store::HASHMAP;
 use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
 
 /// Makes the task: sinks first, so that what a checkpoint left is committed before anything runs.
 pub(super) async fn build(mut spec: TaskSpec, running: &Running) -> Result<Task> {
@@ -176,7 +177,8 @@ async fn restore_operator(
         match &spec.stores {
             Some(stores) => {
                 let opened = stores.open(&spec.restore_files, &restore.keyed, cx.info.key_groups()).await?;
-                keyed.use_store(opened.store)?;
+                let working_set = spec.config.get(&STATE_WORKING_SET)?.0 as usize;
+                keyed.use_store(opened.store, Arc::new(AtomicUsize::new(working_set)))?;
                 folder = Some((opened.folder, stores.backend().to_owned()));
             }
             None => check_backend(&restore.keyed, HASHMAP)?,

@@ -8,6 +8,7 @@ use bytes::Bytes;
 use flott_core::{Error, Key, ProcessingTime, Result};
 use std::any::Any;
 use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
 
 /// Anything that leads to keyed state: the state itself, or the context that a user function is given.
 pub trait StateAccess {
@@ -34,11 +35,12 @@ pub trait AnyKeyedState: Send {
     fn next_processing_timer(&self) -> Option<ProcessingTime>;
     /// Tells the state the time, which TTL goes by.
     fn set_now(&mut self, now: ProcessingTime);
-    /// Puts the state on a store, before anything is restored or registered. Without, it is on the heap.
+    /// Puts the state on a store, before anything is restored or registered. Without, it is on the heap. About so many
+    /// bytes of it are kept in memory; the number may change at any time.
     ///
     /// # Errors
     /// `Internal` when it is too late.
-    fn use_store(&mut self, store: Arc<dyn KeyedStore>) -> Result<()>;
+    fn use_store(&mut self, store: Arc<dyn KeyedStore>, resident_bytes_max: Arc<AtomicUsize>) -> Result<()>;
     /// Opens a snapshot: what changes from now on is not part of it. It is taken by
     /// [`AnyKeyedState::continue_snapshot`] while the stream goes on. One that is still open is taken first.
     ///
@@ -90,8 +92,8 @@ impl<K: Key> AnyKeyedState for KeyedState<K> {
         KeyedState::set_now(self, now);
     }
 
-    fn use_store(&mut self, store: Arc<dyn KeyedStore>) -> Result<()> {
-        KeyedState::use_store(self, store)
+    fn use_store(&mut self, store: Arc<dyn KeyedStore>, resident_bytes_max: Arc<AtomicUsize>) -> Result<()> {
+        KeyedState::use_store(self, store, resident_bytes_max)
     }
 
     fn open_snapshot(&mut self, kind: SnapshotKind, name_file: &mut dyn FnMut() -> String) -> Result<()> {

@@ -94,15 +94,16 @@ impl<K: Key> KeyedState<K> {
         }
     }
 
-    /// Puts the state on a store, before anything is registered.
+    /// Puts the state on a store, before anything is registered. About so many bytes of it are kept in memory, decoded;
+    /// the number may change at any time.
     ///
     /// # Errors
     /// `Internal` when something is.
-    pub fn use_store(&mut self, store: Arc<dyn KeyedStore>) -> Result<()> {
+    pub fn use_store(&mut self, store: Arc<dyn KeyedStore>, resident_bytes_max: Arc<AtomicUsize>) -> Result<()> {
         if !self.tables.is_empty() {
             return Err(Error::internal("keyed state was put on a store after states were registered"));
         }
-        self.stored = Some(StoredState::new(store));
+        self.stored = Some(StoredState::new(store, resident_bytes_max));
         Ok(())
     }
 
@@ -110,13 +111,6 @@ impl<K: Key> KeyedState<K> {
     #[inline]
     pub fn is_on_store(&self) -> bool {
         self.stored.is_some()
-    }
-
-    /// Sets how many bytes of a store's state are kept in memory, decoded; the number may change while the job runs.
-    pub fn set_resident_bytes_max(&mut self, max: Arc<AtomicUsize>) {
-        if let Some(stored) = &mut self.stored {
-            stored.set_resident_bytes_max(max);
-        }
     }
 
     /// Registers the state `name` and fills it with what the checkpoint holds for it.

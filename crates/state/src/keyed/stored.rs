@@ -8,9 +8,6 @@ use flott_core::{Error, Key, KeyGroupRange, Result};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
-/// What an operator may keep in memory of a store unless it is told otherwise.
-const RESIDENT_BYTES: usize = 64 << 20;
-
 /// A store, and what its owner knows of it.
 pub(super) struct StoredState {
     pub store: Arc<dyn KeyedStore>,
@@ -24,23 +21,13 @@ pub(super) struct StoredState {
 }
 
 impl StoredState {
-    pub fn new(store: Arc<dyn KeyedStore>) -> StoredState {
-        StoredState {
-            store,
-            frozen: Arc::default(),
-            shared: Arc::default(),
-            resident_bytes_max: Arc::new(AtomicUsize::new(RESIDENT_BYTES)),
-            hand: (0, 0),
-        }
+    pub fn new(store: Arc<dyn KeyedStore>, resident_bytes_max: Arc<AtomicUsize>) -> StoredState {
+        StoredState { store, frozen: Arc::default(), shared: Arc::default(), resident_bytes_max, hand: (0, 0) }
     }
 
     /// Nothing is written from now on, until the result is dropped.
     pub fn freeze(&self, range: KeyGroupRange) -> StoreSnapshot {
         StoreSnapshot::new(self.store.clone(), range, self.frozen.clone(), self.shared.clone())
-    }
-
-    pub fn set_resident_bytes_max(&mut self, max: Arc<AtomicUsize>) {
-        self.resident_bytes_max = max;
     }
 
     /// The shape in which the store holds a state, if it does.

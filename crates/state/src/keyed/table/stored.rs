@@ -191,9 +191,9 @@ impl<K: Key, N: Key, V: Data> StateTable<K, N, V> {
 
     /// Lets go of the entries of a group that the store has and that were not used since the last call.
     pub(in crate::keyed) fn let_go(&mut self, place: usize) {
-        if self.stored.is_none() {
-            return;
-        }
+        let Some(stored) = &mut self.stored else { return };
+        // What was looked up and not there may have come, and go now.
+        stored.absent.clear();
         let is_pinning = self.is_pinning;
         let Group { layout, count, .. } = &mut self.groups[place];
         layout.retain(|_, _, _, mark| {

@@ -26,6 +26,8 @@ enum Op {
     RemoveFromMap(u16, u8),
     ClearMap(u16),
     Reduce(u16, u8),
+    /// The keys of a batch are looked up at once.
+    Load(Vec<u16>),
     RegisterTimer(u16, u8, i64),
     DeleteTimer(u16, u8, i64),
     Fire(i64),
@@ -60,6 +62,7 @@ fn op() -> impl Strategy<Value = Op> {
         4 => (key(), 0..4u8).prop_map(|(k, m)| Op::RemoveFromMap(k, m)),
         1 => key().prop_map(Op::ClearMap),
         4 => (key(), any::<u8>()).prop_map(|(k, v)| Op::Reduce(k, v)),
+        4 => prop::collection::vec(key(), 1..6).prop_map(Op::Load),
         6 => (key(), 0..2u8, 0..40i64).prop_map(|(k, n, t)| Op::RegisterTimer(k, n, t)),
         3 => (key(), 0..2u8, 0..40i64).prop_map(|(k, n, t)| Op::DeleteTimer(k, n, t)),
         1 => (0..40i64).prop_map(Op::Fire),
@@ -135,8 +138,7 @@ impl Below {
                 let open = OpenStore { folder: PathBuf::new(), range, restored, config: &config };
                 let store: Arc<dyn KeyedStore> = MemoryBackend.open(open).unwrap();
                 let mut state = KeyedState::new(groups(GROUPS), range);
-                state.use_store(store).unwrap();
-                state.set_resident_bytes_max(Arc::new(AtomicUsize::new(600)));
+                state.use_store(store, Arc::new(AtomicUsize::new(600))).unwrap();
                 state
             }
         }
@@ -301,6 +303,15 @@ impl Job {
                 let s = self.of(key);
                 s.reduced.add(&mut s.state, u64::from(value)).unwrap();
                 *self.model.reduced.entry(key).or_default() += u64::from(value);
+            }
+            Op::Load(keys) => {
+                for s in &mut self.subtasks {
+                    let max = groups(GROUPS);
+                    let is_own = |key: &&u16| s.state.range().contains(max.key_group(flott_core::KeyHash::of(*key)));
+                    let own: Vec<u16> = keys.iter().filter(is_own).copied().collect();
+                    let slots: Vec<KeySlot> = own.iter().map(|key| s.state.slot(key)).collect();
+                    s.state.load(&own, &slots).unwrap();
+                }
             }
             Op::RegisterTimer(key, namespace, time) => {
                 let s = self.of(key);
