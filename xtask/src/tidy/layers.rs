@@ -17,7 +17,7 @@ pub(crate) const LAYERS: &[&[&str]] = &[
     &["env"],
     &["state"],
     &["api"],
-    &["graph", "formats", "operators", "functions", "connectors", "platforms"],
+    &["graph", "formats", "operators", "functions", "connectors", "rocksdb", "platforms"],
     &["runtime", "protocol", "datastream", "sql"],
     &["jobmanager", "taskmanager", "gateway"],
     &["flott"],
@@ -31,6 +31,7 @@ const CONFINED: &[(&str, &[&str])] = &[
     ("axum", &["gateway", "flott"]),
     ("clap", &["flott"]),
     ("timely", &["benches"]),
+    ("rocksdb", &["rocksdb"]),
 ];
 
 /// A crate of the workspace.
