@@ -8,8 +8,8 @@ use crate::failure::failed;
 use crate::restore;
 use crate::store::RocksStore;
 use crate::tuning::Pools;
-use flott_core::config::{ROCKSDB_MEMORY, ROCKSDB_THREADS, ROCKSDB_WRITE_BUFFER_RATIO};
 use flott_core::config::ByteSize;
+use flott_core::config::{ROCKSDB_MEMORY, ROCKSDB_THREADS, ROCKSDB_WRITE_BUFFER_RATIO};
 use flott_core::{Configuration, Error, Result};
 use flott_state::store::{KeyedStore, OpenStore, StateBackend};
 use rocksdb::{Cache, Env, WriteBufferManager};
@@ -20,7 +20,7 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 /// The least memory that stores work with, in bytes.
 const MEMORY_MIN: u64 = 4 << 20;
 /// The smallest write buffer, in bytes.
-const WRITE_BUFFER_MIN: u64 = 1 << 20;
+const WRITE_BUFFER_MIN: u64 = 256 << 10;
 /// The largest write buffer, in bytes: a larger one is slower to search than it saves in compactions.
 const WRITE_BUFFER_MAX: u64 = 1 << 30;
 
@@ -120,6 +120,13 @@ impl RocksBackend {
         self.shared.pools.cache.get_usage() as u64
     }
 
+    /// Opens a store.
+    pub(crate) fn open_store(&self, open: &OpenStore<'_>) -> Result<Arc<RocksStore>> {
+        let store = Arc::new(restore::open(open, &self.shared)?);
+        self.shared.add(&store);
+        Ok(store)
+    }
+
     /// Figures of all open stores together.
     pub fn metrics(&self) -> RocksMetrics {
         let pools = &self.shared.pools;
@@ -140,9 +147,7 @@ impl StateBackend for RocksBackend {
     }
 
     fn open(&self, open: OpenStore<'_>) -> Result<Arc<dyn KeyedStore>> {
-        let store = Arc::new(restore::open(&open, &self.shared)?);
-        self.shared.add(&store);
-        Ok(store)
+        Ok(self.open_store(&open)?)
     }
 }
 

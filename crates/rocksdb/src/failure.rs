@@ -1,13 +1,25 @@
 //! RocksDB's errors as Flott's: the kind says what to do, the message names the file.
 
+use crate::files::mentioned;
 use flott_core::{Error, ErrorKind};
 use rocksdb::ErrorKind as Rocks;
+use std::collections::BTreeMap;
 use std::path::Path;
 
 /// How the system says that the disk, or this user's part of it, is full.
 const FULL: [&str; 3] = ["No space left on device", "Disk quota exceeded", "File too large"];
 /// How the system says that this user may not.
 const FORBIDDEN: [&str; 2] = ["Permission denied", "Read-only file system"];
+
+/// As [`failed`], and if it is about a table that comes from a snapshot, says what it is called there.
+pub(crate) fn failed_on(doing: &str, folder: &Path, inherited: &BTreeMap<u64, String>, error: rocksdb::Error) -> Error {
+    let name = mentioned(error.as_ref(), inherited).map(str::to_owned);
+    let error = failed(doing, folder, error);
+    match name {
+        Some(name) => error.in_context(format!("the file `{name}` of the snapshot that it comes from")),
+        None => error,
+    }
+}
 
 /// What has failed on the store in `folder`: `doing` is what was tried, such as "be read".
 pub(crate) fn failed(doing: &str, folder: &Path, error: rocksdb::Error) -> Error {
@@ -21,7 +33,9 @@ pub(crate) fn failed(doing: &str, folder: &Path, error: rocksdb::Error) -> Error
         match error.kind() {
             // A file that is not there, or not as long as it was, is damage too.
             Rocks::Corruption | Rocks::NotFound => (ErrorKind::Corrupt, "state is restored from a checkpoint"),
-            Rocks::IOError if text.contains("No such file") => (ErrorKind::Corrupt, "state is restored from a checkpoint"),
+            Rocks::IOError if text.contains("No such file") => {
+                (ErrorKind::Corrupt, "state is restored from a checkpoint")
+            }
             Rocks::IOError | Rocks::TimedOut | Rocks::TryAgain | Rocks::Busy | Rocks::Incomplete => {
                 (ErrorKind::Unavailable, "it is tried again by the restart strategy")
             }

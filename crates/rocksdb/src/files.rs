@@ -27,7 +27,7 @@ const TABLE_END: &str = ".sst";
 #[derive(Debug)]
 pub(crate) struct Names {
     /// Where the tables that were there already come from: their numbers and names.
-    inherited: BTreeMap<u64, String>,
+    pub(crate) inherited: BTreeMap<u64, String>,
     id: String,
 }
 
@@ -40,11 +40,11 @@ impl Names {
     fn of(&self, number: u64) -> String {
         self.inherited.get(&number).cloned().unwrap_or_else(|| format!("{}-{number:06}{TABLE_END}", self.id))
     }
+}
 
-    /// The name in snapshots of a table that RocksDB names in a message, where it is another one.
-    pub(crate) fn mentioned(&self, message: &str) -> Option<&str> {
-        self.inherited.iter().find(|(number, _)| message.contains(&table(**number))).map(|(_, name)| name.as_str())
-    }
+/// The name in the snapshot of a table that a message of RocksDB's is about, if it comes from one.
+pub(crate) fn mentioned<'a>(message: &str, inherited: &'a BTreeMap<u64, String>) -> Option<&'a str> {
+    inherited.iter().find(|(number, _)| message.contains(&table(**number))).map(|(_, name)| name.as_str())
 }
 
 /// What RocksDB calls a table.
@@ -109,8 +109,7 @@ pub(crate) fn unpack(from: &Path, to: &Path) -> Result<BTreeMap<u64, String>> {
     let mut tables = BTreeMap::new();
     for file in listed {
         let path = from.join(&file.name);
-        let damaged =
-            |why: String| Error::corrupt(format!("`{}` {why}; start from an older snapshot", path.display()));
+        let damaged = |why: String| Error::corrupt(format!("`{}` {why}; start from an older snapshot", path.display()));
         let len = fs::metadata(&path).map_err(|e| damaged(format!("cannot be read: {e}")).with_source(e))?.len();
         if len != file.len {
             return Err(damaged(format!("has {len} bytes and should have {}", file.len)));

@@ -7,14 +7,14 @@
 
 use crate::backend::Shared;
 use crate::expiry::Expiry;
-use crate::failure::failed;
+use crate::failure::{failed, failed_on};
 use crate::files::{self, Names};
-use crate::store::{FAMILY, RocksStore, family, write_options};
+use crate::store::{FAMILY, RocksStore, family, scan, write_options};
 use crate::tuning::{Tuning, tuning};
 use flott_core::error::ResultExt;
 use flott_core::{Error, KeyGroupRange, Result};
 use flott_state::store::{ABOUT_GROUP, OpenStore, RestoredStore};
-use rocksdb::{DB, IngestExternalFileOptions, ReadOptions, SstFileWriter, WriteBatch};
+use rocksdb::{DB, IngestExternalFileOptions, SstFileWriter, WriteBatch};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -37,7 +37,7 @@ pub(crate) fn open(open: &OpenStore<'_>, shared: &Arc<Shared>) -> Result<RocksSt
     };
     let snapshot = || base.map_or_else(String::new, |base| format!("the snapshot `{}`", base.folder.display()));
     let db = DB::open_cf_with_opts(&tuning.options, &open.folder, [(FAMILY, tuning.options.clone())])
-        .map_err(|e| naming(e, &open.folder, &inherited))
+        .map_err(|e| failed_on("be opened", &open.folder, &inherited, e))
         .in_context(snapshot)?;
     let identity = db.get_db_identity().map_err(|e| failed("be opened", &open.folder, e))?;
     let store = RocksStore::new(db, open.folder.clone(), Names::new(&identity, inherited), expiry, shared.clone())
@@ -46,7 +46,8 @@ pub(crate) fn open(open: &OpenStore<'_>, shared: &Arc<Shared>) -> Result<RocksSt
     if let Some(base) = base {
         target.cut(base.range, open.range)?;
     }
-    for (n, other) in open.restored.iter().filter(|other| !base.is_some_and(|base| std::ptr::eq(base, *other))).enumerate()
+    for (n, other) in
+        open.restored.iter().filter(|other| !base.is_some_and(|base| std::ptr::eq(base, *other))).enumerate()
     {
         target
             .take_in(other, open.range, &open.folder.join(format!("other-{n}")))
@@ -57,21 +58,14 @@ pub(crate) fn open(open: &OpenStore<'_>, shared: &Arc<Shared>) -> Result<RocksSt
 
 /// The snapshot that has most of the groups.
 fn base(restored: &[RestoredStore], range: KeyGroupRange) -> Option<&RestoredStore> {
-    restored.iter().max_by_key(|snapshot| common(snapshot.range, range).len()).filter(|most| most.range.intersects(range))
+    restored
+        .iter()
+        .max_by_key(|snapshot| common(snapshot.range, range).len())
+        .filter(|most| most.range.intersects(range))
 }
 
 fn common(a: KeyGroupRange, b: KeyGroupRange) -> KeyGroupRange {
     KeyGroupRange { start: a.start.max(b.start), end: a.end.min(b.end) }
-}
-
-/// An error of opening a snapshot's files, with the name of the file in the snapshot.
-fn naming(error: rocksdb::Error, folder: &Path, tables: &BTreeMap<u64, String>) -> Error {
-    let name = Names::new(&[], tables.clone()).mentioned(error.as_ref()).map(str::to_owned);
-    let error = failed("be opened", folder, error);
-    match name {
-        Some(name) => error.in_context(format!("the file `{name}`")),
-        None => error,
-    }
 }
 
 /// The database that is being made.
@@ -94,9 +88,7 @@ impl Target<'_> {
             }
             let (from, to) = (from.to_be_bytes(), to.to_be_bytes());
             self.db.delete_file_in_range(from, to).map_err(|e| self.failed(e))?;
-            self.db
-                .delete_range_cf_opt(family(self.db)?, from, to, &write_options())
-                .map_err(|e| self.failed(e))?;
+            self.db.delete_range_cf_opt(family(self.db)?, from, to, &write_options()).map_err(|e| self.failed(e))?;
         }
         Ok(())
     }
@@ -104,68 +96,52 @@ impl Target<'_> {
     /// Adds what lies in `wanted`. The snapshot's files are put into `folder` meanwhile.
     fn take_in(&self, snapshot: &RestoredStore, wanted: KeyGroupRange, folder: &Path) -> Result<()> {
         let tables = files::unpack(&snapshot.folder, folder)?;
-        let naming = |error| naming(error, folder, &tables);
+        let unreadable = |error| failed_on("be read", folder, &tables, error);
         let families = [(FAMILY, self.tuning.options.clone())];
-        let other = DB::open_cf_with_opts_for_read_only(&self.tuning.options, folder, families, false).map_err(naming)?;
+        let other =
+            DB::open_cf_with_opts_for_read_only(&self.tuning.options, folder, families, false).map_err(unreadable)?;
 
         let mut about = WriteBatch::default();
-        each(&other, &ABOUT_FROM, &ABOUT_TO, &naming, &mut |key, value| {
-            about.put(key, value);
-            Ok(())
-        })?;
+        scan(
+            &other,
+            &ABOUT_FROM,
+            &ABOUT_TO,
+            &mut |key, value| {
+                about.put(key, value);
+                Ok(true)
+            },
+            &unreadable,
+        )?;
         self.db.write_opt(about, &write_options()).map_err(|e| self.failed(e))?;
 
         let range = common(snapshot.range, wanted);
-        let mut tables = Tables { target: self, folder, written: Vec::new() };
-        tables.write(&other, range, &naming)?;
-        if !tables.written.is_empty() {
+        let mut new = NewTables { target: self, folder, written: Vec::new() };
+        new.write(&other, range, &unreadable)?;
+        if !new.written.is_empty() {
             let mut options = IngestExternalFileOptions::default();
             options.set_move_files(true);
-            self.db.ingest_external_file_opts(&options, tables.written).map_err(|e| self.failed(e))?;
+            self.db.ingest_external_file_opts(&options, new.written).map_err(|e| self.failed(e))?;
         }
         drop(other);
         files::remove_folder(folder)
     }
 }
 
-/// Calls `visit` with every entry of a range, in order.
-fn each(
-    db: &DB,
-    from: &[u8],
-    to: &[u8],
-    naming: &dyn Fn(rocksdb::Error) -> Error,
-    visit: &mut dyn FnMut(&[u8], &[u8]) -> Result<()>,
-) -> Result<()> {
-    let mut options = ReadOptions::default();
-    options.fill_cache(false);
-    options.set_iterate_upper_bound(to);
-    let mut entries = db.raw_iterator_opt(options);
-    entries.seek(from);
-    while let Some((key, value)) = entries.item() {
-        visit(key, value)?;
-        entries.next();
-    }
-    entries.status().map_err(naming)
-}
-
 /// Writes new tables.
-struct Tables<'a> {
+struct NewTables<'a> {
     target: &'a Target<'a>,
     folder: &'a Path,
     written: Vec<PathBuf>,
 }
 
-impl Tables<'_> {
-    /// Writes the entries of `range`, group by group; a group is in one table, or in several of its own.
-    fn write(&mut self, other: &DB, range: KeyGroupRange, naming: &dyn Fn(rocksdb::Error) -> Error) -> Result<()> {
+impl NewTables<'_> {
+    /// Writes the entries of `range`.
+    fn write(&mut self, other: &DB, range: KeyGroupRange, unreadable: &dyn Fn(rocksdb::Error) -> Error) -> Result<()> {
         let target = self.target;
         let failed = |e| target.failed(e);
         let mut open: Option<SstFileWriter<'_>> = None;
         let (from, to) = (range.start.to_be_bytes(), range.end.to_be_bytes());
-        if range.is_empty() {
-            return Ok(());
-        }
-        each(other, &from, &to, naming, &mut |key, value| {
+        let mut write = |key: &[u8], value: &[u8]| {
             if open.as_ref().is_some_and(|table| table.file_size() >= target.tuning.file_size)
                 && let Some(mut full) = open.take()
             {
@@ -181,8 +157,10 @@ impl Tables<'_> {
                     open.insert(table)
                 }
             };
-            table.put(key, value).map_err(failed)
-        })?;
+            table.put(key, value).map_err(failed)?;
+            Ok(true)
+        };
+        scan(other, &from, &to, &mut write, unreadable)?;
         open.map_or(Ok(()), |mut last| last.finish().map_err(failed))
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::backend::{RocksMetrics, Shared};
 use crate::expiry::Expiry;
-use crate::failure::failed;
+use crate::failure::failed_on;
 use crate::files::{self, Names};
 use flott_core::error::ResultExt;
 use flott_core::{Error, ProcessingTime, Result};
@@ -71,12 +71,7 @@ impl RocksStore {
     }
 
     fn failed(&self, doing: &str, error: rocksdb::Error) -> Error {
-        let name = self.names.mentioned(error.as_ref()).map(str::to_owned);
-        let error = failed(doing, &self.folder, error);
-        match name {
-            Some(name) => error.in_context(format!("the file `{name}` of the snapshot that it was restored from")),
-            None => error,
-        }
+        failed_on(doing, &self.folder, &self.names.inherited, error)
     }
 
     fn family(&self) -> Result<&ColumnFamily> {
@@ -143,6 +138,31 @@ pub(crate) fn write_options() -> WriteOptions {
     options
 }
 
+/// Visits the entries of a range, in order, until `visit` returns false.
+pub(crate) fn scan(
+    db: &DB,
+    from: &[u8],
+    to: &[u8],
+    visit: &mut Visit<'_>,
+    failed: &dyn Fn(rocksdb::Error) -> Error,
+) -> Result<()> {
+    if from >= to {
+        return Ok(());
+    }
+    let mut options = ReadOptions::default();
+    options.fill_cache(false);
+    options.set_iterate_upper_bound(to);
+    let mut entries = db.raw_iterator_opt(options);
+    entries.seek(from);
+    while let Some((key, value)) = entries.item() {
+        if !visit(key, value)? {
+            return Ok(());
+        }
+        entries.next();
+    }
+    entries.status().map_err(failed)
+}
+
 impl KeyedStore for RocksStore {
     fn get_all(&self, keys: &Rows, found: &mut Found<'_>) -> Result<()> {
         let family = self.family()?;
@@ -174,21 +194,7 @@ impl KeyedStore for RocksStore {
     }
 
     fn scan(&self, from: &[u8], to: &[u8], visit: &mut Visit<'_>) -> Result<()> {
-        if from >= to {
-            return Ok(());
-        }
-        let mut options = ReadOptions::default();
-        options.fill_cache(false);
-        options.set_iterate_upper_bound(to);
-        let mut entries = self.db.raw_iterator_opt(options);
-        entries.seek(from);
-        while let Some((key, value)) = entries.item() {
-            if !visit(key, value)? {
-                return Ok(());
-            }
-            entries.next();
-        }
-        entries.status().map_err(|e| self.failed("be read", e))
+        scan(&self.db, from, to, visit, &|e| self.failed("be read", e))
     }
 
     fn delete_range(&self, from: &[u8], to: &[u8]) -> Result<()> {
@@ -221,8 +227,7 @@ impl KeyedStore for RocksStore {
     }
 
     fn size(&self) -> StoreSize {
-        let memory =
-            self.number(properties::SIZE_ALL_MEM_TABLES) + self.number(properties::ESTIMATE_TABLE_READERS_MEM);
+        let memory = self.number(properties::SIZE_ALL_MEM_TABLES) + self.number(properties::ESTIMATE_TABLE_READERS_MEM);
         StoreSize {
             entries: self.number(properties::ESTIMATE_NUM_KEYS),
             disk: self.number(properties::TOTAL_SST_FILES_SIZE),

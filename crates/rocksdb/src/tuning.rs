@@ -23,8 +23,12 @@ const SIZE_AMPLIFICATION_PERCENT: i32 = 100;
 const READ_AHEAD_BYTES: usize = 1 << 20;
 /// What a file that is being written keeps in memory.
 const FILE_BUFFER_BYTES: u64 = 1 << 20;
-/// What a write buffer grows by.
-const ARENA_BLOCK_BYTES: usize = 1 << 20;
+
+/// Part of a write buffer that is a filter of its keys.
+const BUFFER_FILTER_RATIO: f64 = 0.02;
+/// What can be set as text only: what is in write buffers is not written when a store is dropped, and keys that are
+/// looked up in order are found from one another.
+const ONLY_AS_TEXT: &str = "avoid_flush_during_shutdown=true;memtable_batch_lookup_optimization=true";
 
 /// What all stores of a process share.
 #[derive(Clone)]
@@ -52,7 +56,7 @@ pub(crate) struct Tuning {
 pub(crate) fn tuning(config: &Configuration, pools: &Pools, expiry: &Arc<Expiry>) -> Result<Tuning> {
     // What has no method of its own is set first, because this makes new options.
     let mut options = Options::default()
-        .get_options_from_string("avoid_flush_during_shutdown=true")
+        .get_options_from_string(ONLY_AS_TEXT)
         .map_err(|e| Error::internal(format!("RocksDB does not take an option that it should know: {e}")))?;
     options.create_if_missing(true);
     // Else a restored store would have the id of the one that it was restored from.
@@ -107,7 +111,8 @@ fn in_memory<T>(option: &ConfigOption<T>, bytes: u64) -> Result<usize> {
 fn set_writing(config: &Configuration, options: &mut Options) -> Result<()> {
     options.set_max_write_buffer_number(config.get(&ROCKSDB_WRITE_BUFFER_COUNT)?.clamp(2, 64) as i32);
     options.set_min_write_buffer_number_to_merge(config.get(&ROCKSDB_WRITE_BUFFER_MERGE)?.clamp(1, 63) as i32);
-    options.set_arena_block_size(ARENA_BLOCK_BYTES);
+    options.set_memtable_prefix_bloom_ratio(BUFFER_FILTER_RATIO);
+    options.set_memtable_whole_key_filtering(true);
     options.set_writable_file_max_buffer_size(FILE_BUFFER_BYTES);
     // A store has one writer.
     options.set_allow_concurrent_memtable_write(false);

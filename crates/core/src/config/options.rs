@@ -67,8 +67,8 @@ options! {
         "Whether indexes and filters of RocksDB's files are read in parts; for much state with little memory.";
     ROCKSDB_WRITE_BUFFER_SIZE: ByteSize = "state.backend.rocksdb.writebuffer.size", "",
         "Largest write buffer of one store; from the memory and the number of stores when not set. Flink's default is 64 mb.";
-    ROCKSDB_WRITE_BUFFER_COUNT: u32 = "state.backend.rocksdb.writebuffer.count", "3",
-        "How many write buffers a store has at most, with those that are being written to disk. Flink's default is 2.";
+    ROCKSDB_WRITE_BUFFER_COUNT: u32 = "state.backend.rocksdb.writebuffer.count", "2",
+        "How many write buffers a store has at most, with those that are being written to disk; then writing waits.";
     ROCKSDB_WRITE_BUFFER_MERGE: u32 = "state.backend.rocksdb.writebuffer.number-to-merge", "1",
         "How many full write buffers are merged when they are written to disk.";
     ROCKSDB_BLOCK_SIZE: ByteSize = "state.backend.rocksdb.block.blocksize", "4 kb",

@@ -3,7 +3,10 @@
 
 /// An option, or all whose keys begin so, and why nothing comes of it.
 const WITHOUT_EFFECT: &[(&str, &str)] = &[
-    ("state.backend.rocksdb.block.cache-size", "all stores share one cache, whose size comes from the process's memory"),
+    (
+        "state.backend.rocksdb.block.cache-size",
+        "all stores share one cache, whose size comes from the process's memory",
+    ),
     ("state.backend.rocksdb.bloom-filter.block-based-mode", "RocksDB itself has dropped that kind of filter"),
     ("state.backend.rocksdb.checkpoint.transfer.thread.num", "files are transferred by the checkpoint storage"),
     (
