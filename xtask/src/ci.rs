@@ -4,7 +4,7 @@
 //! The last one checks that the run has changed nothing in the clone.
 
 use crate::program::{self, cargo, output, program};
-use crate::{Failure, docs, test, tidy};
+use crate::{Failure, docs, needs, test, tidy};
 use std::time::{Duration, Instant};
 
 /// A step: its name and what it runs.
@@ -65,6 +65,7 @@ fn fmt() -> Result<(), Failure> {
 }
 
 fn clippy() -> Result<(), Failure> {
+    needs::install(needs::WORKSPACE)?;
     program::run(&mut cargo(&["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]))
 }
 

@@ -16,6 +16,7 @@ mod demo;
 mod docs;
 mod fix;
 mod generate;
+mod needs;
 mod program;
 mod services;
 mod test;

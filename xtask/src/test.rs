@@ -4,9 +4,10 @@
 //! `cargo test`, so that `cargo xtask test -p flott-core` does what it says.
 
 use crate::program::{cargo, run_lines};
-use crate::{Failure, services};
+use crate::{Failure, needs, services};
 
 pub(crate) fn run(args: &[String]) -> Result<(), Failure> {
+    needs::install(needs::WORKSPACE)?;
     services::start_all()?;
     let mut command = cargo(&["test", "--no-fail-fast"]);
     if !args.iter().any(|arg| arg == "-p" || arg == "--package") {

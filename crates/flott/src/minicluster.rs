@@ -87,6 +87,9 @@ impl MiniCluster {
             let hint = nearest.map(|n| format!("; did you mean `{n}`?")).unwrap_or_default();
             tracing::warn!("option `{key}` is not known to Flott and has no effect{hint}");
         }
+        for (key, why) in job.config.without_effect() {
+            tracing::warn!("option `{key}` has no effect in Flott: {why}");
+        }
         let backend = self.backend(&job.config)?;
         let exactly_once = is_exactly_once(&job.config)?;
         let config = Arc::new(job.config);

@@ -1,8 +1,14 @@
 //! The state backends that this Flott was built with, beside the heap.
 
+#[cfg(feature = "rocksdb")]
+use flott_core::config::ByteSize;
 use flott_core::{Configuration, Result};
 use flott_state::store::StateBackend;
 use std::sync::Arc;
+
+/// What RocksDB may take for block cache and write buffers, unless its option says otherwise.
+#[cfg(feature = "rocksdb")]
+const ROCKSDB_BYTES: ByteSize = ByteSize(256 << 20);
 
 /// What `state.backend.type` can be.
 #[cfg(feature = "rocksdb")]

@@ -63,7 +63,8 @@ pub trait KeyedStore: Send + Sync {
     /// `Corrupt` when what was stored cannot be read any more, `Io` kinds of the disk, and what `found` returns.
     fn get_all(&self, keys: &Rows, found: &mut Found<'_>) -> Result<()>;
 
-    /// Writes puts and deletions, all or nothing. Keys are in ascending order and distinct.
+    /// Writes puts and deletions. Keys are in ascending order and distinct. After an error part of them may have been
+    /// written, and the store is of no use any more; whoever reads from another thread may see part of a batch too.
     ///
     /// # Errors
     /// `Limit` when the disk is full; otherwise as [`KeyedStore::get_all`].

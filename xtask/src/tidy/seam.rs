@@ -5,8 +5,20 @@ use super::Report;
 use crate::tree::Tree;
 
 /// Crates that may lift the bans in product code. Tests may everywhere.
-const ALLOWED: &[&str] =
-    &["env", "state", "connectors", "platforms", "gateway", "flott", "examples", "tests", "sim", "benches", "xtask"];
+const ALLOWED: &[&str] = &[
+    "env",
+    "state",
+    "rocksdb",
+    "connectors",
+    "platforms",
+    "gateway",
+    "flott",
+    "examples",
+    "tests",
+    "sim",
+    "benches",
+    "xtask",
+];
 const BANS: &[&str] = &["clippy::disallowed_methods", "clippy::disallowed_types"];
 
 pub(super) fn check(tree: &Tree, report: &mut Report) {

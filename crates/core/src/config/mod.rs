@@ -4,6 +4,7 @@
 
 mod options;
 mod value;
+mod without_effect;
 
 pub use options::*;
 pub use value::{ByteSize, ConfigValue};
@@ -145,10 +146,16 @@ impl Configuration {
             match OPTIONS.iter().find(|o| o.key == key) {
                 Some(option) => (option.check)(text).map_err(|why| wrong_value(key, text, &why))?,
                 None if key.starts_with(AZURE_ACCOUNT_KEY_PREFIX) => {}
+                None if without_effect::why(key).is_some() => {}
                 None => unknown.push((key.to_owned(), nearest(key))),
             }
         }
         Ok(unknown)
+    }
+
+    /// The settings that are options of Flink's without effect in Flott, each with the reason.
+    pub fn without_effect(&self) -> impl Iterator<Item = (&str, &'static str)> {
+        self.iter().filter_map(|(key, _)| Some((key, without_effect::why(key)?)))
     }
 }
 

@@ -85,8 +85,52 @@ options! {
         "Where keyed state is kept: hashmap (in memory) or rocksdb (on disk, with what is in use in memory).";
     STATE_WORKING_SET: ByteSize = "flott.state.working-set.size", "64 mb",
         "With rocksdb: how much of each subtask's state is kept in memory as values that are ready to use.";
-    STATE_LOCAL_DIRS: String = "state.backend.rocksdb.localdir", "",
-        "Folders for the files of rocksdb while a job runs, separated as in `io.tmp.dirs`; those of `io.tmp.dirs` when not set.";
+    ROCKSDB_LOCAL_DIRS: String = "state.backend.rocksdb.localdir", "",
+        "Folders for RocksDB's files while a job runs, separated as in `io.tmp.dirs`; those of `io.tmp.dirs` when not set.";
+    ROCKSDB_MEMORY: ByteSize = "state.backend.rocksdb.memory.fixed-per-tm", "",
+        "Memory of all RocksDB stores of the process: block cache and write buffers; a part of the process's memory that follows the need when not set.";
+    ROCKSDB_WRITE_BUFFER_RATIO: f64 = "state.backend.rocksdb.memory.write-buffer-ratio", "0.6",
+        "The part of RocksDB's memory that write buffers may take. Flink's default is 0.5.";
+    ROCKSDB_PARTITIONED_INDEX: bool = "state.backend.rocksdb.memory.partitioned-index-filters", "false",
+        "Whether indexes and filters of RocksDB's files are read in parts; for much state with little memory.";
+    ROCKSDB_WRITE_BUFFER_SIZE: ByteSize = "state.backend.rocksdb.writebuffer.size", "",
+        "Largest write buffer of one store; from the memory and the number of stores when not set. Flink's default is 64 mb.";
+    ROCKSDB_WRITE_BUFFER_COUNT: u32 = "state.backend.rocksdb.writebuffer.count", "2",
+        "How many write buffers a store has at most, with those that are being written to disk; then writing waits.";
+    ROCKSDB_WRITE_BUFFER_MERGE: u32 = "state.backend.rocksdb.writebuffer.number-to-merge", "1",
+        "How many full write buffers are merged when they are written to disk.";
+    ROCKSDB_BLOCK_SIZE: ByteSize = "state.backend.rocksdb.block.blocksize", "4 kb",
+        "Bytes that are read from a file at a time, before compression.";
+    ROCKSDB_METADATA_BLOCK_SIZE: ByteSize = "state.backend.rocksdb.block.metadata-blocksize", "4 kb",
+        "Size of the parts of partitioned indexes.";
+    ROCKSDB_BLOOM_FILTER: bool = "state.backend.rocksdb.use-bloom-filter", "true",
+        "Whether files have a filter that says for most keys that they are not in it. Flink's default is false.";
+    ROCKSDB_BLOOM_FILTER_BITS: f64 = "state.backend.rocksdb.bloom-filter.bits-per-key", "10",
+        "Bits of the filter for each key.";
+    ROCKSDB_COMPACTION_STYLE: String = "state.backend.rocksdb.compaction.style", "UNIVERSAL",
+        "UNIVERSAL (writes less) or LEVEL (takes less disk). Flink's default is LEVEL.";
+    ROCKSDB_FILE_SIZE: ByteSize = "state.backend.rocksdb.compaction.level.target-file-size-base", "64 mb",
+        "Size of the files that compaction writes.";
+    ROCKSDB_LEVEL_BASE_SIZE: ByteSize = "state.backend.rocksdb.compaction.level.max-size-level-base", "256 mb",
+        "With LEVEL: size of the first level.";
+    ROCKSDB_LEVEL_DYNAMIC: bool = "state.backend.rocksdb.compaction.level.use-dynamic-size", "true",
+        "With LEVEL: whether the sizes of levels follow that of the last one. Flink's default is false.";
+    ROCKSDB_PERIODIC_COMPACTION: Duration = "state.backend.rocksdb.compaction.filter.periodic-compaction-time", "30 d",
+        "Files that are older are compacted, so that expired state goes although nothing is written; 0 ms: never.";
+    ROCKSDB_COMPRESSION: String = "state.backend.rocksdb.compression.per.level", "NO_COMPRESSION",
+        "NO_COMPRESSION or LZ4_COMPRESSION (SNAPPY_COMPRESSION, Flink's default, is taken as that); several, separated by `;`, for the levels from the first on.";
+    ROCKSDB_OPEN_FILES: i32 = "state.backend.rocksdb.files.open", "-1",
+        "Most files that a store keeps open; -1: all.";
+    ROCKSDB_THREADS: u32 = "state.backend.rocksdb.thread.num", "",
+        "Threads of the process for flushes and compactions; as many as there are cores, at least 2, when not set. Flink's default is 2.";
+    ROCKSDB_LOG_LEVEL: String = "state.backend.rocksdb.log.level", "WARN_LEVEL",
+        "DEBUG_LEVEL, INFO_LEVEL, WARN_LEVEL, ERROR_LEVEL, FATAL_LEVEL or HEADER_LEVEL: what RocksDB writes into its own log. Flink's default is INFO_LEVEL.";
+    ROCKSDB_LOG_DIR: String = "state.backend.rocksdb.log.dir", "",
+        "Folder for RocksDB's logs; that of the store when not set.";
+    ROCKSDB_LOG_FILES: u32 = "state.backend.rocksdb.log.file-num", "2",
+        "How many files of its log RocksDB keeps. Flink's default is 4.";
+    ROCKSDB_LOG_FILE_SIZE: ByteSize = "state.backend.rocksdb.log.max-file-size", "1 mb",
+        "Size of one file of RocksDB's log. Flink's default is 25 mb.";
     RESTART_STRATEGY: String = "restart-strategy.type", "",
         "none, fixed-delay, failure-rate or exponential-delay; when not set, exponential-delay with checkpoints and none without.";
     FIXED_DELAY_ATTEMPTS: u32 = "restart-strategy.fixed-delay.attempts", "1",

@@ -3,7 +3,7 @@
 use super::{JobCheckpoints, local};
 use crate::snapshot::KeyedSnapshot;
 use crate::store::{KeyedStore, OpenStore, RestoredStore, StateBackend};
-use flott_core::config::{IO_TMP_DIRS, STATE_LOCAL_DIRS};
+use flott_core::config::{IO_TMP_DIRS, ROCKSDB_LOCAL_DIRS};
 use flott_core::{Configuration, Error, KeyGroupRange, Result, error::ResultExt};
 use flott_env::{Env, TempFolder};
 use std::path::{Path, PathBuf};
@@ -40,7 +40,7 @@ impl LocalStores {
     /// # Errors
     /// `Invalid` when it cannot be used.
     pub fn new(env: &Env, backend: Arc<dyn StateBackend>, config: Arc<Configuration>) -> Result<LocalStores> {
-        let dirs = match config.get_optional(&STATE_LOCAL_DIRS)? {
+        let dirs = match config.get_optional(&ROCKSDB_LOCAL_DIRS)? {
             Some(dirs) => Some(dirs),
             None => config.get_optional(&IO_TMP_DIRS)?,
         };

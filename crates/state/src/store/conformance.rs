@@ -26,8 +26,23 @@ const KEYS: u32 = 40;
 /// `Internal` when a store does something else than it should, saying what and after how many operations; and the
 /// errors of the store.
 pub fn run(backend: &dyn StateBackend, folder: &Path, seed: u64, operations: usize) -> Result<()> {
+    run_with(backend, &Configuration::new(), folder, seed, operations)
+}
+
+/// As [`run`], with options that stores are opened with.
+///
+/// # Errors
+/// As [`run`].
+pub fn run_with(
+    backend: &dyn StateBackend,
+    config: &Configuration,
+    folder: &Path,
+    seed: u64,
+    operations: usize,
+) -> Result<()> {
     let mut run = Run {
         backend,
+        config,
         folder,
         chance: fastrand::Rng::with_seed(seed),
         stores: Vec::new(),
@@ -45,6 +60,7 @@ pub fn run(backend: &dyn StateBackend, folder: &Path, seed: u64, operations: usi
 
 struct Run<'a> {
     backend: &'a dyn StateBackend,
+    config: &'a Configuration,
     folder: &'a Path,
     chance: fastrand::Rng,
     stores: Vec<Store>,
@@ -91,8 +107,7 @@ impl Run<'_> {
             let range = Self::max()?.range(subtask, parallelism);
             let folder = self.next_folder("store");
             let restored = from.iter().filter(|snapshot| snapshot.range.intersects(range)).cloned().collect();
-            let config = Configuration::new();
-            let open = OpenStore { folder: folder.clone(), range, restored, config: &config };
+            let open = OpenStore { folder: folder.clone(), range, restored, config: self.config };
             let store = self.backend.open(open)?;
             store.expire_after(STATES[TTL_STATE], TTL);
             store.set_now(self.model.now);
