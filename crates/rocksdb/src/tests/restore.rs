@@ -31,6 +31,9 @@ fn a_large_store_is_split_and_merged() {
             .map(|(key, value)| (key.clone(), value.clone()))
             .collect();
         assert_eq!(contents(&*store).unwrap(), of_range);
+        let (has, had) = (store.size().disk, std::fs::read_dir(&from).unwrap());
+        let had: u64 = had.map(|file| file.unwrap().metadata().unwrap().len()).sum();
+        assert!(has * 10 < had * 7, "{has} of {had} bytes are still there");
         taken.push(folder.path().join(format!("snapshot-{n}")));
         store.snapshot(&taken[n]).unwrap();
     }
