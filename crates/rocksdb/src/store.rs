@@ -153,15 +153,6 @@ impl RocksStore {
         all.running += self.number(properties::NUM_RUNNING_COMPACTIONS) + self.number(properties::NUM_RUNNING_FLUSHES);
         all.stopped += usize::from(self.number(properties::IS_WRITE_STOPPED) > 0);
     }
-
-    /// Compacts everything, so that nothing that has expired is left.
-    #[cfg(test)]
-    pub(crate) fn compact(&self) {
-        self.db.flush().unwrap();
-        let mut all = rocksdb::CompactOptions::default();
-        all.set_bottommost_level_compaction(rocksdb::BottommostLevelCompaction::Force);
-        self.db.compact_range_opt(None::<&[u8]>, None::<&[u8]>, &all);
-    }
 }
 
 /// Lets compactions catch up a little.
