@@ -1,5 +1,7 @@
 //! RocksDB's errors as Flott's: the kind says what to do, the message names the file.
 
+#![expect(clippy::disallowed_methods, reason = "the log in the store's folder says what has failed in the background")]
+
 use crate::files::mentioned;
 use flott_core::{Error, ErrorKind};
 use rocksdb::ErrorKind as Rocks;
@@ -44,6 +46,20 @@ pub(crate) fn failed(doing: &str, folder: &Path, error: rocksdb::Error) -> Error
     };
     Error::new(kind, format!("the RocksDB store in `{}` cannot {doing}: {text}; {advice}", folder.display()))
         .with_source(error)
+}
+
+/// That the store in `folder` takes no writes because what it does in the background has failed. What that was stands in
+/// its log only.
+pub(crate) fn stalled(folder: &Path) -> Error {
+    let log = std::fs::read_to_string(folder.join("LOG")).unwrap_or_default();
+    let last = log.lines().rfind(|line| line.contains("error: ")).and_then(|line| line.split_once("error: "));
+    let why = last.map_or("its log says why", |(_, why)| why);
+    let (kind, advice) = if FULL.iter().any(|phrase| why.contains(phrase)) {
+        (ErrorKind::Limit, "free some space; the job goes on by itself when there is room")
+    } else {
+        (ErrorKind::Unavailable, "it is tried again by the restart strategy")
+    };
+    Error::new(kind, format!("the RocksDB store in `{}` cannot be written: {why}; {advice}", folder.display()))
 }
 
 #[cfg(test)]

@@ -30,15 +30,19 @@ pub(crate) fn open(open: &OpenStore<'_>, shared: &Arc<Shared>) -> Result<RocksSt
     let write_buffer = shared.next_write_buffer().min(tuning.write_buffer_max.unwrap_or(u64::MAX));
     tuning.options.set_write_buffer_size(write_buffer as usize);
 
+    // Compactions would hold fast to the files that are cut off, and rewrite what is in them.
+    tuning.options.set_disable_auto_compactions(true);
     let base = base(&open.restored, open.range);
     let inherited = match base {
         Some(base) => files::unpack(&base.folder, &open.folder)?,
         None => files::make_folder(&open.folder).map(|()| BTreeMap::new())?,
     };
-    let snapshot = || base.map_or_else(String::new, |base| format!("the snapshot `{}`", base.folder.display()));
-    let db = DB::open_cf_with_opts(&tuning.options, &open.folder, [(FAMILY, tuning.options.clone())])
-        .map_err(|e| failed_on("be opened", &open.folder, &inherited, e))
-        .in_context(snapshot)?;
+    let opened = DB::open_cf_with_opts(&tuning.options, &open.folder, [(FAMILY, tuning.options.clone())])
+        .map_err(|e| failed_on("be opened", &open.folder, &inherited, e));
+    let db = match base {
+        Some(base) => opened.in_context(|| format!("the snapshot `{}`", base.folder.display()))?,
+        None => opened?,
+    };
     let identity = db.get_db_identity().map_err(|e| failed("be opened", &open.folder, e))?;
     let store = RocksStore::new(db, open.folder.clone(), Names::new(&identity, inherited), expiry, shared.clone())
         .with_write_buffer(write_buffer, tuning.write_buffer_max);
@@ -53,6 +57,7 @@ pub(crate) fn open(open: &OpenStore<'_>, shared: &Arc<Shared>) -> Result<RocksSt
             .take_in(other, open.range, &open.folder.join(format!("other-{n}")))
             .in_context(|| format!("the snapshot `{}`", other.folder.display()))?;
     }
+    store.db().set_options(&[("disable_auto_compactions", "false")]).map_err(|e| target.failed(e))?;
     Ok(store)
 }
 
@@ -82,15 +87,20 @@ impl Target<'_> {
 
     /// Removes what lies in `has` and not in `wanted`.
     fn cut(&self, has: KeyGroupRange, wanted: KeyGroupRange) -> Result<()> {
+        let mut is_whole = true;
         for (from, to) in [(has.start, has.end.min(wanted.start)), (has.start.max(wanted.end), has.end)] {
             if from >= to {
                 continue;
             }
             let (from, to) = (from.to_be_bytes(), to.to_be_bytes());
             self.db.delete_file_in_range(from, to).map_err(|e| self.failed(e))?;
-            self.db.delete_range_cf_opt(family(self.db)?, from, to, &write_options()).map_err(|e| self.failed(e))?;
+            self.db
+                .delete_range_cf_opt(family(self.db)?, from, to, &write_options(false))
+                .map_err(|e| self.failed(e))?;
+            is_whole = false;
         }
-        Ok(())
+        // On disk the next compaction finds the ranges and drops what they hide.
+        if is_whole { Ok(()) } else { self.db.flush().map_err(|e| self.failed(e)) }
     }
 
     /// Adds what lies in `wanted`. The snapshot's files are put into `folder` meanwhile.
@@ -112,7 +122,7 @@ impl Target<'_> {
             },
             &unreadable,
         )?;
-        self.db.write_opt(about, &write_options()).map_err(|e| self.failed(e))?;
+        self.db.write_opt(about, &write_options(false)).map_err(|e| self.failed(e))?;
 
         let range = common(snapshot.range, wanted);
         let mut new = NewTables { target: self, folder, written: Vec::new() };

@@ -2,7 +2,7 @@
 
 use crate::backend::{RocksMetrics, Shared};
 use crate::expiry::Expiry;
-use crate::failure::failed_on;
+use crate::failure::{failed_on, stalled};
 use crate::files::{self, Names};
 use flott_core::error::ResultExt;
 use flott_core::{Error, ProcessingTime, Result};
@@ -37,6 +37,8 @@ pub struct RocksStore {
     write_buffer_max: u64,
     /// Bytes of one write buffer as set last.
     write_buffer: AtomicU64,
+    /// Failed flushes and compactions that have been got over.
+    background_errors: AtomicU64,
 }
 
 impl RocksStore {
@@ -51,10 +53,11 @@ impl RocksStore {
             names,
             expiry,
             read,
-            write: write_options(),
+            write: write_options(true),
             shared,
             write_buffer_max: u64::MAX,
             write_buffer,
+            background_errors: AtomicU64::new(0),
         }
     }
 
@@ -78,9 +81,44 @@ impl RocksStore {
         family(&self.db)
     }
 
-    /// Writes a batch as RocksDB takes it.
+    /// Writes a batch as RocksDB takes it. While RocksDB takes nothing because it is behind, this waits; RocksDB itself
+    /// would wait on for ever when it is behind because the disk is full.
     fn write_part(&self, part: rocksdb::WriteBatch) -> Result<()> {
-        self.db.write_opt(part, &self.write).map_err(|e| self.failed("be written", e))
+        let mut waited = false;
+        loop {
+            let again = rocksdb::WriteBatch::from_data(part.data());
+            match self.db.write_opt(again, &self.write) {
+                Err(error) if error.kind() == rocksdb::ErrorKind::Incomplete => {
+                    if self.number(properties::BACKGROUND_ERRORS) > self.background_errors.load(Ordering::Relaxed) {
+                        return Err(stalled(&self.folder));
+                    }
+                    waited = true;
+                    wait();
+                }
+                Err(error) => return Err(self.failed("be written", error)),
+                Ok(()) if waited => {
+                    let errors = self.number(properties::BACKGROUND_ERRORS);
+                    self.background_errors.store(errors, Ordering::Relaxed);
+                    return Ok(());
+                }
+                Ok(()) => return Ok(()),
+            }
+        }
+    }
+
+    /// Writes everything that is in write buffers to disk. RocksDB itself would wait on while the disk is full.
+    fn flush(&self) -> Result<()> {
+        let errors = self.number(properties::BACKGROUND_ERRORS);
+        let mut begin = FlushOptions::default();
+        begin.set_wait(false);
+        self.db.flush_opt(&begin).map_err(|e| self.failed("be written", e))?;
+        while self.number(properties::NUM_IMMUTABLE_MEM_TABLE) > 0 {
+            if self.number(properties::BACKGROUND_ERRORS) > errors {
+                return Err(stalled(&self.folder));
+            }
+            wait();
+        }
+        Ok(())
     }
 
     /// Sets the size of a write buffer. One that is larger now is written to disk.
@@ -115,15 +153,15 @@ impl RocksStore {
         all.running += self.number(properties::NUM_RUNNING_COMPACTIONS) + self.number(properties::NUM_RUNNING_FLUSHES);
         all.stopped += usize::from(self.number(properties::IS_WRITE_STOPPED) > 0);
     }
+}
 
-    /// Compacts everything, so that nothing that has expired is left.
-    #[cfg(test)]
-    pub(crate) fn compact(&self) {
-        self.db.flush().unwrap();
-        let mut all = rocksdb::CompactOptions::default();
-        all.set_bottommost_level_compaction(rocksdb::BottommostLevelCompaction::Force);
-        self.db.compact_range_opt(None::<&[u8]>, None::<&[u8]>, &all);
-    }
+/// Lets compactions catch up a little.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "RocksDB can only be asked again; the writer would wait inside of it else"
+)]
+fn wait() {
+    std::thread::sleep(Duration::from_millis(1));
 }
 
 /// The column family of a database.
@@ -131,10 +169,11 @@ pub(crate) fn family(db: &DB) -> Result<&ColumnFamily> {
     db.cf_handle(FAMILY).ok_or_else(|| Error::internal("a RocksDB database without its column family is open"))
 }
 
-/// A checkpoint is the source of truth, so nothing is logged.
-pub(crate) fn write_options() -> WriteOptions {
+/// A checkpoint is the source of truth, so nothing is logged. When RocksDB is behind, it says so or waits.
+pub(crate) fn write_options(says_when_behind: bool) -> WriteOptions {
     let mut options = WriteOptions::default();
     options.disable_wal(true);
+    options.set_no_slowdown(says_when_behind);
     options
 }
 
@@ -206,12 +245,14 @@ impl KeyedStore for RocksStore {
         if single.len() <= DELETED_SINGLY {
             return self.write(&single);
         }
-        let deleted = self.db.delete_range_cf_opt(self.family()?, from, to, &self.write);
-        deleted.map_err(|e| self.failed("be written", e))
+        let mut all = rocksdb::WriteBatch::default();
+        all.delete_range(from, to);
+        self.write_part(all)
     }
 
     fn snapshot(&self, folder: &Path) -> Result<Vec<StoreFile>> {
         files::make_room(folder)?;
+        self.flush()?;
         Checkpoint::new(&self.db)
             .and_then(|checkpoint| checkpoint.create_checkpoint(folder))
             .map_err(|e| self.failed("be written", e))?;

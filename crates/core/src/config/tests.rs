@@ -96,3 +96,14 @@ fn secrets_are_not_shown() {
     assert!(text.contains("http://shown") && !text.contains("hidden"), "{text}");
     assert!(c.check().unwrap().is_empty());
 }
+
+#[test]
+fn options_without_effect_are_known_and_say_why() {
+    let mut c = Configuration::new();
+    c.set("state.backend.rocksdb.metrics.block-cache-hit", "true")
+        .set("state.backend.rocksdb.block.cache-size", "8 mb");
+    c.set("state.backend.rocksdb.metrix", "true").set("state.backend.rocksdb.block.blocksize", "8 kb");
+    let keys: Vec<&str> = c.without_effect().map(|(key, _)| key).collect();
+    assert_eq!(keys, ["state.backend.rocksdb.block.cache-size", "state.backend.rocksdb.metrics.block-cache-hit"]);
+    assert_eq!(c.check().unwrap()[0].0, "state.backend.rocksdb.metrix");
+}

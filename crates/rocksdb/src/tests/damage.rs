@@ -8,7 +8,7 @@ fn snapshot(folder: &Path) -> (Vec<StoreFile>, Entries) {
     let store = open(&folder.join("store"), ALL, &[], &Configuration::new()).unwrap();
     let mut expected = entries(ALL, 0..100, 1);
     put(&*store, &expected);
-    store.compact();
+    compact(&store);
     let newer = entries(ALL, 50..150, 2);
     put(&*store, &newer);
     expected.extend(newer);

@@ -10,7 +10,7 @@ fn a_large_store_is_split_and_merged() {
     let mut expected = entries(ALL, 0..500, 1);
     let whole = open(&folder.path().join("whole"), ALL, &[], &config).unwrap();
     put(&*whole, &expected);
-    whole.compact();
+    compact(&whole);
     // Some in other tables, some deleted.
     let newer = entries(ALL, 100..200, 2);
     put(&*whole, &newer);
@@ -31,13 +31,16 @@ fn a_large_store_is_split_and_merged() {
             .map(|(key, value)| (key.clone(), value.clone()))
             .collect();
         assert_eq!(contents(&*store).unwrap(), of_range);
+        let (has, had) = (store.size().disk, std::fs::read_dir(&from).unwrap());
+        let had: u64 = had.map(|file| file.unwrap().metadata().unwrap().len()).sum();
+        assert!(has * 10 < had * 7, "{has} of {had} bytes are still there");
         taken.push(folder.path().join(format!("snapshot-{n}")));
         store.snapshot(&taken[n]).unwrap();
     }
     let restored: Vec<(KeyGroupRange, &Path)> = parts.into_iter().zip(taken.iter().map(PathBuf::as_path)).collect();
     let merged = open(&folder.path().join("merged"), ALL, &restored, &config).unwrap();
     assert_eq!(contents(&*merged).unwrap(), expected);
-    merged.compact();
+    compact(&merged);
     assert_eq!(contents(&*merged).unwrap(), expected);
     assert!(!folder.path().join("merged/other-0").exists(), "files that were needed for a while are gone");
 }
@@ -82,7 +85,7 @@ fn a_dropped_store_leaves_its_files_alone_and_a_snapshot_needs_none_of_them() {
     let restored = open(&folder.path().join("restored"), ALL, &[(ALL, &from)], &config).unwrap();
     assert_eq!(contents(&*restored).unwrap(), expected);
     put(&*restored, &entries(ALL, 0..200, 3));
-    restored.compact();
+    compact(&restored);
     drop(restored);
     let after: Vec<Vec<u8>> = files.iter().map(|file| std::fs::read(from.join(&file.name)).unwrap()).collect();
     assert!(before == after, "files of the snapshot were changed");
