@@ -186,9 +186,11 @@ fn small_state_is_inside_of_the_metadata() {
 
 #[test]
 fn a_checkpoint_that_is_named_is_read_and_never_changed() {
-    let disk = Disk::new();
+    // One world: the second run commits what the first has staged.
+    let (world, disk) = (world(), Disk::new());
     let options = [EVERY_50_MS, ("execution.checkpointing.data-inline-threshold", "0 b")];
-    with_job(
+    with_job_in(
+        &world,
         &options,
         &disk,
         |view| view.checkpoints.counts.completed == 3,
@@ -200,7 +202,8 @@ fn a_checkpoint_that_is_named_is_read_and_never_changed() {
     let before = disk.paths();
     let path = metadata(&disk).pop().unwrap();
     let from = [EVERY_50_MS, ("execution.state-recovery.path", path.as_str())];
-    with_job(
+    with_job_in(
+        &world,
         &from,
         &disk,
         |_| false,
