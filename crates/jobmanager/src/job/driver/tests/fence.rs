@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// Two processes that run the same job in the same folder.
 fn two_of(seed: u64) -> (World, World) {
-    let mut first = World::new(seed).with(if seed % 2 == 0 { SLOW } else { &[] });
+    let mut first = World::new(seed).with(if seed.is_multiple_of(2) { SLOW } else { &[] });
     (first.failing_writes, first.slowest) = [(0.0, 5), (0.1, 20), (0.3, 120)][(seed % 3) as usize];
     first.faults = Faults { task: 0.001, lost_ack: 0.02, ..Faults::default() };
     let mut second = World::new(seed);
