@@ -22,7 +22,7 @@ fn counting(world: &World) -> impl FnOnce(&StreamExecutionEnvironment) + use<> {
     }
 }
 
-fn world() -> World {
+pub fn world() -> World {
     let world = World::new(1, Trace::new());
     world.begin_life(&Faults {
         pace: Pace { rows_max: 8, pause_max: Duration::from_millis(20), stalls: 0.0 },
@@ -42,7 +42,7 @@ fn with_job<T>(
 }
 
 /// As [`with_job`], in a world that was there before.
-fn with_job_in<T>(
+pub fn with_job_in<T>(
     world: &World,
     options: &[(&str, &str)],
     disk: &Disk,
