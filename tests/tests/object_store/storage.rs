@@ -101,6 +101,24 @@ fn files_of_any_size_go_and_come_back_whatever_goes_wrong_on_the_way() {
 }
 
 #[test]
+fn many_large_files_at_once_do_not_wait_for_each_other_for_ever() {
+    let server = Server::shared();
+    server.bucket("many");
+    let env = Env::real().unwrap();
+    let storage = CheckpointStorage::open(&env, "s3://many/x", &config(server.port)).unwrap();
+    // More parts than may be on their way at once, of as many files as are written at once.
+    let (folder, lens) = (TempDir::new().unwrap(), [10 * MIB + 1; 9]);
+    env.block_on(async {
+        let job = storage.job(JOB);
+        let files = snapshot_of(&job, folder.path(), &lens, &Arc::new(()));
+        let written = env.timeout(std::time::Duration::from_secs(100), write(&job, 1, &files)).await;
+        let snapshot = written.expect("no upload waits for another for ever").unwrap();
+        job.fetch(&snapshot, &folder.path().join("back")).await.unwrap();
+        check(&folder.path().join("back"), &lens);
+    });
+}
+
+#[test]
 fn an_upload_that_fails_is_given_up() {
     let server = Server::shared();
     server.bucket("given-up");
