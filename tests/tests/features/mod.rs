@@ -6,6 +6,7 @@ mod batch;
 mod batch_keys;
 mod busy;
 mod checkpoints;
+mod damage;
 mod ending;
 mod failures;
 mod idleness;

@@ -197,7 +197,7 @@ impl Driver {
         match action {
             Action::Deploy(deployment) => {
                 let attempt = deployment.attempt;
-                self.gateway.deploy(deployment).err().map(|error| MasterEvent::DeployFailed(attempt, error))
+                self.gateway.deploy(*deployment).err().map(|error| MasterEvent::DeployFailed(attempt, error))
             }
             Action::Send(task, command) => {
                 self.gateway.send(task, command).err().map(|error| MasterEvent::SendFailed(task, error))

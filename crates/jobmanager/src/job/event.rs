@@ -43,7 +43,7 @@ pub enum MasterEvent {
 /// What is to be done.
 pub enum Action {
     /// Start tasks; [`MasterEvent::DeployFailed`] if that is not possible.
-    Deploy(Deployment),
+    Deploy(Box<Deployment>),
     /// Send a command to a task.
     Send(TaskId, TaskCommand),
     /// Stop every task of an attempt.
@@ -57,7 +57,7 @@ pub enum Action {
     /// Delete what is of no checkpoint but these, and answer with [`MasterEvent::Swept`]: no task runs.
     Sweep(Vec<Arc<CheckpointMetadata>>),
     /// Find the first of these checkpoints that a run can start from, and answer with [`MasterEvent::FoundOlder`].
-    FindOlder(JobCheckpoints, Vec<Arc<CheckpointMetadata>>),
+    FindOlder(Box<JobCheckpoints>, Vec<Arc<CheckpointMetadata>>),
     /// A savepoint is complete, or is not to be.
     SavepointDone(SavepointId, Outcome),
 }

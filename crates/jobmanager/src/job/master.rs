@@ -288,7 +288,7 @@ impl Turn<'_> {
     fn deploy(&mut self, attempt: AttemptId) {
         match self.prepare(attempt) {
             Ok(deployment) => {
-                self.out.push(Action::Deploy(deployment));
+                self.out.push(Action::Deploy(Box::new(deployment)));
                 let operators: Vec<OperatorId> = self.master.sources.keys().copied().collect();
                 operators.into_iter().for_each(|operator| self.source(operator, SourceEvent::Started));
             }

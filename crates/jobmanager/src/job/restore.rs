@@ -113,7 +113,7 @@ pub(super) async fn find_start(
         },
         RestoreFrom::Path(path) => {
             let (files, metadata) = storage.load_path(path).await?;
-            (metadata, files, storage.job(job.id).claim().await?)
+            (metadata, files, new_folder(&job, storage).await?)
         }
     };
     let is_own = *from == RestoreFrom::Latest;
@@ -132,11 +132,17 @@ pub(super) async fn find_start(
 }
 
 async fn start_from_nothing(job: JobDescription, storage: &CheckpointStorage) -> Result<Start> {
-    let checkpoints = storage.job(job.id).claim().await?;
+    let checkpoints = new_folder(&job, storage).await?;
     let newest = checkpoints.newest_id().await?;
     let owns_folder = newest == CheckpointId(0);
     let next_id = CheckpointId(newest.0 + 1);
     Ok(Start { job, checkpoints, restored: None, kept: Vec::new(), owns_folder, next_id, report: None })
+}
+
+/// The folder of a job under a new id. A job that takes no checkpoints writes nothing there.
+async fn new_folder(job: &JobDescription, storage: &CheckpointStorage) -> Result<JobCheckpoints> {
+    let checkpoints = storage.job(job.id);
+    if job.takes_checkpoints() { checkpoints.claim().await } else { Ok(checkpoints) }
 }
 
 /// Takes over the job of this name that has the newest checkpoint, and finds that checkpoint.

@@ -210,10 +210,12 @@ impl JobCheckpoints {
             Err(error) if error.kind() == ErrorKind::Fenced => false,
             Err(error) => return Err(error),
         };
-        if is_void {
-            head.pending = None;
-            head.valid_up_to = head.valid_up_to.or(Some(id.saturating_sub(1)));
-        }
+        let newest = if is_void { id.saturating_sub(1) } else { id };
+        head.pending = None;
+        head.valid_up_to = match head.valid_up_to {
+            Some(valid) if is_void => Some(valid),
+            _ => Some(newest),
+        };
         Ok(head)
     }
 

@@ -1,6 +1,6 @@
 //! The checkpoint to restore: the latest of a job, or one that was named.
 
-use super::job::{METADATA_FILE, checkpoint_of};
+use super::job::{METADATA_FILE, checkpoint_of, metadata_path};
 use super::local;
 use super::location::Location;
 use super::{CheckpointMetadata, CheckpointStorage, JobCheckpoints};
@@ -17,7 +17,20 @@ struct Survey {
     others: BTreeSet<String>,
     /// Why a folder is of no job that could be told.
     unknown: Option<Error>,
+    /// A checkpoint was deleted by a job that runs, while it was looked at.
+    has_vanished: bool,
 }
+
+/// What a survey has come to.
+enum Found {
+    Nothing,
+    Checkpoint(JobId, Box<CheckpointMetadata>),
+    /// What was there is not there any more: a job that runs has newer ones.
+    Vanished,
+}
+
+/// How often all is looked at while a job that runs changes it.
+const SURVEYS_MAX: usize = 20;
 
 impl CheckpointStorage {
     /// The newest complete checkpoint of the jobs called `job_name`, and the job that it is of; `None` if there is
@@ -27,14 +40,35 @@ impl CheckpointStorage {
     /// `Corrupt` when nothing can be used and a damaged checkpoint may be the job's: starting from nothing is then
     /// for the user to decide. `Unavailable` when the storage does not answer.
     pub async fn find_latest(&self, job_name: &str) -> Result<Option<(JobId, CheckpointMetadata)>> {
+        for _ in 0..SURVEYS_MAX {
+            match self.latest_now(job_name).await? {
+                Found::Nothing => return Ok(None),
+                Found::Checkpoint(job, metadata) => return Ok(Some((job, *metadata))),
+                Found::Vanished => {}
+            }
+        }
+        Err(Error::unavailable(format!(
+            "the checkpoints of job `{job_name}` in `{}` change faster than they can be looked at; stop the job that writes \
+             them, or try again",
+            self.location()
+        )))
+    }
+
+    async fn latest_now(&self, job_name: &str) -> Result<Found> {
         let mut survey = self.survey(job_name).await?;
         // Oldest first, to be taken from the end.
         survey.candidates.sort_by_key(|(time, _, metadata)| (*time, metadata.checkpoint));
         while let Some((_, job, metadata)) = survey.candidates.pop() {
             match self.job(job).verify(&metadata).await {
-                Ok(()) => return Ok(Some((job, metadata))),
-                Err(error) => survey.unknown = Some(skipped(&self.job(job), metadata.checkpoint, error)?),
+                Ok(()) => return Ok(Found::Checkpoint(job, metadata.into())),
+                Err(error) => match skipped(&self.job(job), metadata.checkpoint, error).await? {
+                    None => return Ok(Found::Vanished),
+                    error => survey.unknown = error,
+                },
             }
+        }
+        if survey.has_vanished {
+            return Ok(Found::Vanished);
         }
         if let Some(error) = survey.unknown {
             return Err(Error::corrupt(format!(
@@ -50,7 +84,7 @@ impl CheckpointStorage {
                 self.location()
             );
         }
-        Ok(None)
+        Ok(Found::Nothing)
     }
 
     async fn survey(&self, job_name: &str) -> Result<Survey> {
@@ -62,7 +96,10 @@ impl CheckpointStorage {
             for id in checkpoints.list().await? {
                 match checkpoints.load(id).await {
                     Ok(metadata) => readable.push(metadata),
-                    Err(error) => damaged = Some(skipped(&checkpoints, id, error)?),
+                    Err(error) => match skipped(&checkpoints, id, error).await? {
+                        None => survey.has_vanished = true,
+                        error => damaged = error,
+                    },
                 }
             }
             let Some(newest) = readable.first() else {
@@ -164,13 +201,17 @@ impl Survey {
     }
 }
 
-/// Reports a checkpoint that is damaged; any other error than damage counts.
-fn skipped(checkpoints: &JobCheckpoints, id: CheckpointId, error: Error) -> Result<Error> {
+/// Reports a checkpoint that is damaged; any other error than damage counts. One that is not there any more is none:
+/// its metadata goes first when it is deleted.
+async fn skipped(checkpoints: &JobCheckpoints, id: CheckpointId, error: Error) -> Result<Option<Error>> {
     if error.kind() != ErrorKind::Corrupt {
         return Err(error);
     }
+    if checkpoints.store.len(&metadata_path(id)).await?.is_none() {
+        return Ok(None);
+    }
     tracing::warn!("checkpoint `{}` is not used: {error}", checkpoints.location(id));
-    Ok(error)
+    Ok(Some(error))
 }
 
 fn not_a_checkpoint(path: &str) -> Error {

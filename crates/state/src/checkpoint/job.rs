@@ -19,6 +19,7 @@ const REQUESTS_MAX: usize = 8;
 const CONTENT_CHECK_BYTES_MAX: u64 = 1 << 30;
 pub(super) const METADATA_FILE: &str = "_metadata";
 const SHARED_FOLDER: &str = "shared";
+const COORDINATOR: &str = "its coordinator";
 const CHECKPOINT_PREFIX: &str = "chk-";
 const FENCE_PREFIX: &str = "fence/";
 
@@ -151,8 +152,8 @@ impl JobCheckpoints {
     }
 
     /// Checks that every file of a checkpoint is there and has its length. The content of files is read through too if
-    /// the storage is near and the checkpoint not larger than 1 GiB; damage in others is found by the task that reads
-    /// them.
+    /// the storage is near and the checkpoint not larger than 1 GiB, and that of coordinators in any case; damage in
+    /// others is found by the task that reads them.
     ///
     /// # Errors
     /// `Corrupt`, naming a file that is not whole and its owner; otherwise as [`JobCheckpoints::write`].
@@ -161,7 +162,7 @@ impl JobCheckpoints {
         let read_through = is_near && metadata.byte_count() <= CONTENT_CHECK_BYTES_MAX;
         let mut files = BTreeMap::new();
         for operator in &metadata.operators {
-            let coordinator = operator.coordinator.iter().map(|blob| (blob, "its coordinator".to_owned()));
+            let coordinator = operator.coordinator.iter().map(|blob| (blob, COORDINATOR.to_owned()));
             let subtasks = operator.subtasks.iter().enumerate().flat_map(|(n, subtask)| {
                 let place = format!("subtask {} of {}", n + 1, operator.parallelism);
                 subtask.blobs().map(move |blob| (blob, place.clone()))
@@ -173,7 +174,10 @@ impl JobCheckpoints {
             }
         }
         let checks = files.into_values().map(|(blob, operator, place)| {
-            self.verify_blob(blob, read_through, move || [format!("operator `{operator}`"), place])
+            // What the job master needs before it can start is read in any case.
+            self.verify_blob(blob, read_through || place == COORDINATOR, move || {
+                [format!("operator `{operator}`"), place]
+            })
         });
         all(checks.collect()).await.map(drop)
     }

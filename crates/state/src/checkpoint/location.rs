@@ -54,8 +54,10 @@ impl Location {
             "gs" => RemoteKind::Gcs,
             "abfs" | "abfss" | "wasb" | "wasbs" | "az" => RemoteKind::Azure,
             other => {
+                // What stands before an @ may be a secret and is not repeated.
+                let shown = if rest.contains('@') { format!("{other}://") } else { location.to_owned() };
                 return Err(Error::invalid(format!(
-                    "checkpoints cannot be kept at `{other}://`: there are local folders (file), S3 (s3, s3a, s3p), \
+                    "`{shown}` cannot be used for checkpoints: there are local folders (file), S3 (s3, s3a, s3p), \
                      Google Cloud Storage (gs) and Azure Blob Storage (abfss, wasbs, az); {EXAMPLES}"
                 )));
             }

@@ -133,7 +133,7 @@ fn azure(location: &RemoteLocation, _: &Configuration, _: Duration) -> Result<Bu
 #[cfg(not(all(feature = "s3", feature = "gcs", feature = "azure")))]
 fn not_compiled_in(location: &RemoteLocation, feature: &str) -> Error {
     Error::invalid(format!(
-        "checkpoints cannot be kept at `{}`: this program was built without it; build it with the cargo feature \
+        "`{}` cannot be used for checkpoints: this program was built without it; build it with the cargo feature \
          `{feature}` of the crate `flott`",
         location.name()
     ))
@@ -157,7 +157,7 @@ fn client(timeout: Duration, is_plain: bool) -> object_store::ClientOptions {
 fn built<S>(location: &RemoteLocation, store: object_store::Result<S>) -> Result<S> {
     store.map_err(|e| {
         Error::invalid(format!(
-            "checkpoints cannot be kept at `{}`: {e}; look at the options of the store in docs/checkpoints.md",
+            "`{}` cannot be used for checkpoints: {e}; look at the options of the store in docs/checkpoints.md",
             location.name()
         ))
     })

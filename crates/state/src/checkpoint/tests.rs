@@ -3,6 +3,8 @@
 #![expect(clippy::disallowed_methods, reason = "the tests look at the local folder and damage it")]
 
 mod faults;
+mod fence;
+mod files_on_disk;
 mod find;
 mod flaky;
 mod metadata;

@@ -121,10 +121,24 @@ impl Store {
         let mut under_way = FuturesOrdered::new();
         let mut offset = 0;
         while offset < source.len() {
-            if under_way.len() == PARTS_OF_A_FILE_MAX {
-                sent.extend(under_way.try_next().await?);
-            }
-            let permit = remote.permits.acquire().await.map_err(|_| Error::internal("uploads have been closed"))?;
+            let permit = loop {
+                if under_way.len() < PARTS_OF_A_FILE_MAX
+                    && let Ok(permit) = remote.permits.try_acquire()
+                {
+                    break permit;
+                }
+                // What is under way holds permits, and goes on only while it is waited for.
+                match under_way.try_next().await? {
+                    Some(part) => sent.push(part),
+                    None => {
+                        break remote
+                            .permits
+                            .acquire()
+                            .await
+                            .map_err(|_| Error::internal("uploads have been closed"))?;
+                    }
+                }
+            };
             let part = source.read(&self.env, offset, part_bytes.min(source.len() - offset)).await?;
             sum.update(&part);
             let number = (offset / part_bytes) as usize;

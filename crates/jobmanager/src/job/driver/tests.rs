@@ -1,6 +1,8 @@
 //! Whole jobs under simulation: the driver, the machines and the real checkpoint storage, with tasks that only pretend.
 
 mod cluster;
+mod damage;
+mod fence;
 pub(in crate::job) mod numbers;
 mod storage;
 mod world;

@@ -38,7 +38,7 @@ impl Turn<'_> {
                 restored.files.location(restored.metadata.checkpoint),
                 self.master.job.task_name((task.vertex, task.subtask)),
             );
-            self.out.push(Action::FindOlder(restored.files.clone(), older));
+            self.out.push(Action::FindOlder(Box::new(restored.files.clone()), older));
             self.master.is_seeking = true;
         }
         self.job(JobEvent::RestoreFailed(task, error));

@@ -182,7 +182,7 @@ fn a_path_without_a_checkpoint_is_refused_with_advice() {
             (format!("{root}/{}", job(1)), "chk-7`, or use `latest`"),
             (state_file(&test, &made).display().to_string(), "is no checkpoint"),
             (format!("{root}/{}/chk-7", job(1)), "no complete checkpoint"),
-            ("s3://bucket/chk-1".to_owned(), "file:///"),
+            ("hdfs://host/chk-1".to_owned(), "file:///"),
         ] {
             let error = test.storage.load_path(&path).await.err().unwrap();
             assert_eq!(error.kind(), ErrorKind::Invalid, "{path}: {error}");
@@ -211,7 +211,7 @@ fn a_folder_that_cannot_be_used_is_refused_with_advice() {
     let test = Folder::new();
     fs::write(test.path("file"), "x").unwrap();
     for (location, words) in [
-        ("gs://bucket/checkpoints".to_owned(), "local folder"),
+        ("hdfs://host/checkpoints".to_owned(), "local folders"),
         (test.path("file").display().to_string(), "file"),
         (test.path("file/below").display().to_string(), "file/below"),
         (String::new(), "give a path"),

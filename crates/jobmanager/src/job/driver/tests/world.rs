@@ -8,7 +8,7 @@ use crate::job::{JobDescription, JobHandle, OperatorDescription, RestoreFrom, Ve
 use flott_api::metrics::MetricRegistry;
 use flott_api::watermark::Alignment;
 use flott_api::{AnySource, RuntimeMode};
-use flott_core::{Configuration, MaxParallelism, OperatorId, Result, SubtaskIndex, VertexId};
+use flott_core::{Configuration, ErrorKind, MaxParallelism, OperatorId, Result, SubtaskIndex, VertexId};
 use flott_env::Env;
 use flott_state::checkpoint::CheckpointStorage;
 use futures_util::StreamExt;
@@ -110,13 +110,18 @@ impl World {
     /// Runs one process: `body` gets the job when it has been started. When it returns, the process is killed.
     pub fn run<T, F: Future<Output = T>>(&self, body: impl FnOnce(Env, JobHandle, Arc<Cluster>) -> F) -> T {
         Env::run_simulation(self.seed * 1000 + self.process, |env| async move {
-            let (handle, cluster) = self.start(&env).await.unwrap();
+            let mut started = self.start(&env).await;
+            // A job whose storage does not answer does not start; whoever has started it tries again.
+            while started.as_ref().is_err_and(|error| error.kind() == ErrorKind::Unavailable) {
+                started = self.start(&env).await;
+            }
+            let (handle, cluster) = started.unwrap();
             body(env, handle, cluster).await
         })
         .unwrap()
     }
 
-    async fn start(&self, env: &Env) -> Result<(JobHandle, Arc<Cluster>)> {
+    pub async fn start(&self, env: &Env) -> Result<(JobHandle, Arc<Cluster>)> {
         let slowest = Duration::from_millis(self.slowest);
         let (inner, env_of_store) = (self.objects.clone(), env.clone());
         let store =
