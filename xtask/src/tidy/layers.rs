@@ -17,7 +17,7 @@ pub(crate) const LAYERS: &[&[&str]] = &[
     &["env"],
     &["state"],
     &["api"],
-    &["graph", "formats", "operators", "functions", "connectors", "platforms"],
+    &["graph", "formats", "operators", "functions", "connectors", "savepoint", "platforms"],
     &["runtime", "protocol", "datastream", "sql"],
     &["jobmanager", "taskmanager", "gateway"],
     &["flott"],

@@ -1,0 +1,11 @@
+//! What values look like in bytes, and reading what an older version of a type has written.
+//!
+//! The codec ([`crate::codec`]) writes no names, so a [`Schema`] is stored beside the bytes. It is found from the type
+//! alone ([`Schema::of`]).
+
+mod print;
+mod trace;
+mod types;
+
+pub use print::side_by_side;
+pub use types::{Content, Field, Schema, Scope, Variant};
