@@ -1,1 +1,22 @@
-//! Canonical savepoints.
+//! Canonical savepoints: the state of a job as a folder of Parquet tables with a manifest.
+//!
+//! A [`TableWriter`] turns rows of encoded bytes into a Parquet file and a [`TableReader`] turns it back into the same
+//! bytes. What a table holds stands in its [`TableSchema`]; what a savepoint holds stands in its [`Manifest`]. Nothing
+//! here knows state backends, jobs or storage: bytes come in as [`Chunk`]s and go out through `std::io::Write`.
+
+mod chunk;
+mod column;
+mod layout;
+mod manifest;
+mod reader;
+mod table;
+mod writer;
+
+#[cfg(test)]
+mod tests;
+
+pub use chunk::{Chunk, Row};
+pub use manifest::{Manifest, OperatorEntry, StateEntry, TableFile};
+pub use reader::TableReader;
+pub use table::{TableKind, TableSchema};
+pub use writer::{TableWriter, WrittenTable};

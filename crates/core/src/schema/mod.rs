@@ -10,6 +10,6 @@ mod trace;
 mod types;
 pub mod wire;
 
-pub use evolve::{Compatibility, Decoder};
+pub use evolve::{Compatibility, Decoder, Skipper};
 pub use print::side_by_side;
 pub use types::{Content, Field, Schema, Scope, Variant};

@@ -72,6 +72,13 @@ fn compare_as(mut comparison: Comparison, reader: &Schema, writer: &Schema) -> (
     (compatibility, Plan { steps: comparison.steps, root })
 }
 
+/// The plan for skipping values of a schema, or why they cannot be.
+pub(super) fn skip_plan(schema: &Schema) -> Result<Plan, Vec<String>> {
+    let mut comparison = Comparison { path: "value".to_owned(), ..Comparison::default() };
+    let root = comparison.skip(At { node: schema, scope: None });
+    if comparison.reasons.is_empty() { Ok(Plan { steps: comparison.steps, root }) } else { Err(comparison.reasons) }
+}
+
 /// A place in a schema.
 #[derive(Clone, Copy)]
 struct At<'s> {

@@ -11,6 +11,8 @@ mod decoder;
 mod plan;
 mod read;
 mod skip;
+mod skipper;
 
 pub use compare::Compatibility;
 pub use decoder::Decoder;
+pub use skipper::Skipper;

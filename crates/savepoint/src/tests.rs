@@ -1,0 +1,5 @@
+//! Tests of tables and manifests.
+
+mod manifest;
+mod random;
+mod tables;
