@@ -1,6 +1,8 @@
 //! `cargo xtask services`: what tests need beside themselves, such as a broker or a database.
 //!
-//! One line per service. Nothing needs one yet: sources and sinks are files and sockets, which tests make.
+//! One line per service.
+
+mod duckdb;
 
 use crate::Failure;
 
@@ -8,7 +10,7 @@ use crate::Failure;
 /// when the service answers, and does nothing when it already does.
 type Service = (&'static str, &'static str, fn() -> Result<(), Failure>);
 
-const SERVICES: &[Service] = &[];
+const SERVICES: &[Service] = &[("duckdb", "crates/savepoint", duckdb::start)];
 
 pub(crate) fn run(args: &[String]) -> Result<(), Failure> {
     crate::no_arguments(args)?;
@@ -17,9 +19,6 @@ pub(crate) fn run(args: &[String]) -> Result<(), Failure> {
 
 /// Starts what is in the table.
 pub(crate) fn start_all() -> Result<(), Failure> {
-    if SERVICES.is_empty() {
-        println!("no test needs a service");
-    }
     for (name, needed_by, start) in SERVICES {
         start().map_err(|e| format!("{name}, which {needed_by} needs, does not start: {e}"))?;
         println!("{name} is up");
