@@ -2,10 +2,11 @@
 //!
 //! A [`TableWriter`] turns rows of encoded bytes into a Parquet file and a [`TableReader`] turns it back into the same
 //! bytes. What a table holds stands in its [`TableSchema`]; what a savepoint holds stands in its [`Manifest`]. Nothing
-//! here knows state backends, jobs or storage: bytes come in as [`Chunk`]s and go out through `std::io::Write`.
+//! here knows state backends or jobs: bytes come in as [`Chunk`]s and go out through `std::io::Write`.
 
 mod chunk;
 mod column;
+mod folder;
 mod layout;
 mod manifest;
 mod reader;
@@ -16,6 +17,7 @@ mod writer;
 mod tests;
 
 pub use chunk::{Chunk, Row};
+pub use folder::Folder;
 pub use manifest::{Manifest, OperatorEntry, StateEntry, TableFile};
 pub use reader::TableReader;
 pub use table::{TableKind, TableSchema};

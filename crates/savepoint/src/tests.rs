@@ -1,5 +1,6 @@
 //! Tests of tables and manifests.
 
+mod folder;
 mod manifest;
 mod random;
 mod tables;
