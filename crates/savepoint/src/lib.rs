@@ -9,6 +9,8 @@ mod column;
 mod folder;
 mod layout;
 mod manifest;
+#[cfg(feature = "query")]
+mod query;
 mod reader;
 mod table;
 mod writer;
@@ -19,6 +21,13 @@ mod tests;
 pub use chunk::{Chunk, Row};
 pub use folder::Folder;
 pub use manifest::{Manifest, OperatorEntry, StateEntry, TableFile};
+#[cfg(feature = "query")]
+pub use query::{AnswerFormat, Query};
 pub use reader::TableReader;
 pub use table::{TableKind, TableSchema};
 pub use writer::{TableWriter, WrittenTable};
+
+/// The examples of the book.
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/savepoints.md")]
+struct Book;

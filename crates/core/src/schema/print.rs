@@ -120,8 +120,8 @@ fn line(depth: usize, f: &mut fmt::Formatter<'_>) -> fmt::Result {
     write!(f, "\n{:1$}", "", depth * 4)
 }
 
-/// Two schemas next to each other under their headings, equal lines in one row. Lines that are only on the left begin
-/// with `-`, those only on the right with `+`.
+/// Two schemas next to each other under their headings, equal lines in one row. Rows that differ begin with `!`, or with
+/// `-` where there is nothing on the right and `+` where there is nothing on the left.
 ///
 /// ```
 /// use flott_core::schema::{Schema, side_by_side};
@@ -157,8 +157,8 @@ pub fn side_by_side(left: (&str, &Schema), right: (&str, &Schema)) -> String {
 fn align<'a>(left: &[&'a str], right: &[&'a str]) -> Vec<(Option<&'a str>, Option<&'a str>)> {
     let mut rows = Vec::new();
     if left.len().max(right.len()) > ALIGNED_LINES_MAX {
-        let lines = left.len().max(right.len());
-        return (0..lines).map(|n| (left.get(n).copied(), right.get(n).copied())).collect();
+        pair_up(left, right, &mut rows);
+        return rows;
     }
     let columns = right.len() + 1;
     // How long the common subsequence of what is left of both is.
@@ -173,18 +173,28 @@ fn align<'a>(left: &[&'a str], right: &[&'a str]) -> Vec<(Option<&'a str>, Optio
         }
     }
     let (mut l, mut r) = (0, 0);
+    // Where the lines begin that are only on one side.
+    let (mut old, mut new) = (0, 0);
     while l < left.len() || r < right.len() {
-        let take_left = r == right.len() || l < left.len() && common[(l + 1) * columns + r] >= common[l * columns + r + 1];
         if l < left.len() && r < right.len() && left[l] == right[r] {
+            pair_up(&left[old..l], &right[new..r], &mut rows);
             rows.push((Some(left[l]), Some(right[r])));
             (l, r) = (l + 1, r + 1);
-        } else if take_left {
-            rows.push((Some(left[l]), None));
+            (old, new) = (l, r);
+        } else if r == right.len()
+            || l < left.len() && common[(l + 1) * columns + r] >= common[l * columns + r + 1]
+        {
             l += 1;
         } else {
-            rows.push((None, Some(right[r])));
             r += 1;
         }
     }
+    pair_up(&left[old..], &right[new..], &mut rows);
     rows
+}
+
+/// What differs, next to each other.
+fn pair_up<'a>(left: &[&'a str], right: &[&'a str], rows: &mut Vec<(Option<&'a str>, Option<&'a str>)>) {
+    let lines = left.len().max(right.len());
+    rows.extend((0..lines).map(|n| (left.get(n).copied(), right.get(n).copied())));
 }

@@ -2,7 +2,10 @@
 //!
 //! `cargo xtask services` installs it.
 
+#![cfg(test)]
 #![expect(clippy::disallowed_types, clippy::disallowed_methods, reason = "the test starts DuckDB and writes files")]
+
+mod book;
 
 use flott_core::schema::Schema;
 use flott_core::{Data, KeyHash, MaxParallelism, codec};
@@ -34,12 +37,17 @@ fn python() -> PathBuf {
 
 /// What DuckDB answers, as JSON.
 fn query(sql: &str) -> serde_json::Value {
-    let output = Command::new(python()).args(["-c", SCRIPT, sql]).output().unwrap();
+    query_in(Path::new("."), sql)
+}
+
+/// As [`query`], in a folder.
+fn query_in(folder: &Path, sql: &str) -> serde_json::Value {
+    let output = Command::new(python()).args(["-c", SCRIPT, sql]).current_dir(folder).output().unwrap();
     assert!(output.status.success(), "{sql}\n{}", String::from_utf8_lossy(&output.stderr));
     serde_json::from_slice(&output.stdout).unwrap()
 }
 
-/// Writes rows of (key, namespace, time, value) as a file of the folder.
+/// Writes rows of (key, namespace, time, value) as a file.
 fn write<K: Data, N: Data, V: Data>(path: &Path, table: &TableSchema, rows: impl IntoIterator<Item = (K, N, i64, V)>) {
     let mut writer = TableWriter::new(table, File::create(path).unwrap()).unwrap();
     let max = MaxParallelism::new(128).unwrap();
