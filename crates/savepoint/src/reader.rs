@@ -6,8 +6,12 @@ use crate::layout::{Holds, Layout};
 use crate::table::TableSchema;
 use crate::writer::TABLE_KEY;
 use arrow_array::cast::AsArray;
-use arrow_array::types::{Int64Type, TimestampMillisecondType, UInt16Type, UInt32Type};
-use arrow_array::{Array, Int64Array, PrimitiveArray, RecordBatch, TimestampMillisecondArray};
+use arrow_array::types::{Int64Type, UInt16Type, UInt32Type};
+use arrow_array::{
+    Array, Int64Array, PrimitiveArray, RecordBatch, TimestampMicrosecondArray, TimestampMillisecondArray,
+    TimestampNanosecondArray,
+};
+use arrow_schema::{DataType, TimeUnit};
 use flott_core::schema::wire::{Malformed, put_signed};
 use flott_core::{Error, KeyGroup, KeyGroupRange, Result};
 use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
@@ -34,23 +38,28 @@ impl TableReader {
     /// # Errors
     /// `Corrupt` when it is not a file of a savepoint.
     pub fn open(file: impl ChunkReader + 'static) -> Result<TableReader> {
-        Self::open_groups(file, None)
+        Self::open_with(file, None, None)
     }
 
     /// As [`TableReader::open`], for the rows of these key groups alone.
     ///
     /// # Errors
     /// As [`TableReader::open`].
-    pub fn open_groups(file: impl ChunkReader + 'static, range: Option<KeyGroupRange>) -> Result<TableReader> {
-        Self::open_with(file, None, range)
+    pub fn open_groups(file: impl ChunkReader + 'static, range: KeyGroupRange) -> Result<TableReader> {
+        Self::open_with(file, None, Some(range))
     }
 
-    /// As [`TableReader::open`], for a file that says nothing about itself because another program has written it.
+    /// As [`TableReader::open`], for a file of which the manifest says what it holds. It may have been written by another
+    /// program, as long as its columns are of the same types. If `range` is set, only rows of those key groups come.
     ///
     /// # Errors
     /// As [`TableReader::open`].
-    pub fn open_as(table: TableSchema, file: impl ChunkReader + 'static) -> Result<TableReader> {
-        Self::open_with(file, Some(table), None)
+    pub fn open_as(
+        file: impl ChunkReader + 'static,
+        table: &TableSchema,
+        range: Option<KeyGroupRange>,
+    ) -> Result<TableReader> {
+        Self::open_with(file, Some(table.clone()), range)
     }
 
     fn open_with(
@@ -148,17 +157,17 @@ enum Source<'a> {
     KeyGroup(&'a PrimitiveArray<UInt16Type>),
     Subtask(&'a PrimitiveArray<UInt32Type>),
     Position(&'a PrimitiveArray<UInt32Type>),
-    Time(&'a TimestampMillisecondArray),
+    Time(Times<'a>),
     TimeMs(&'a Int64Array),
     Value(Part, Column<'a>),
-    Moment(Part, &'a TimestampMillisecondArray),
+    Moment(Part, Times<'a>),
     MomentMs(Part, &'a Int64Array),
 }
 
 impl<'a> Source<'a> {
     fn new(holds: &'a Holds, array: &'a dyn Array) -> Result<Source<'a>, String> {
         let wrong = || format!("is of type {}", array.data_type());
-        let time = || array.as_primitive_opt::<TimestampMillisecondType>().ok_or_else(wrong);
+        let time = || Times::new(array).ok_or_else(wrong);
         let ms = || array.as_primitive_opt::<Int64Type>().ok_or_else(wrong);
         let must_not_be_null = matches!(holds, Holds::KeyGroup | Holds::Subtask | Holds::Position);
         if must_not_be_null && array.null_count() > 0 {
@@ -190,7 +199,7 @@ impl<'a> Source<'a> {
 
     fn time(&self, row: usize) -> Option<i64> {
         match self {
-            Source::Time(from) if from.is_valid(row) => Some(from.value(row)),
+            Source::Time(from) => from.millis(row),
             Source::TimeMs(from) if from.is_valid(row) => Some(from.value(row)),
             _ => None,
         }
@@ -200,8 +209,8 @@ impl<'a> Source<'a> {
     fn encode(&self, wanted: Part, row: usize, out: &mut Vec<u8>) -> Result<(), Malformed> {
         match self {
             Source::Value(part, column) if *part == wanted => column.encode(row, out)?,
-            Source::Moment(part, from) if *part == wanted && from.is_valid(row) => {
-                put_signed(from.value(row).into(), out);
+            Source::Moment(part, from) if *part == wanted => {
+                from.millis(row).into_iter().for_each(|ms| put_signed(ms.into(), out));
             }
             Source::MomentMs(part, from) if *part == wanted && from.is_valid(row) => {
                 put_signed(from.value(row).into(), out);
@@ -209,6 +218,33 @@ impl<'a> Source<'a> {
             _ => {}
         }
         Ok(())
+    }
+}
+
+/// Times of any precision: other programs write microseconds.
+enum Times<'a> {
+    Millis(&'a TimestampMillisecondArray),
+    Micros(&'a TimestampMicrosecondArray),
+    Nanos(&'a TimestampNanosecondArray),
+}
+
+impl<'a> Times<'a> {
+    fn new(array: &'a dyn Array) -> Option<Times<'a>> {
+        match array.data_type() {
+            DataType::Timestamp(TimeUnit::Millisecond, _) => array.as_primitive_opt().map(Times::Millis),
+            DataType::Timestamp(TimeUnit::Microsecond, _) => array.as_primitive_opt().map(Times::Micros),
+            DataType::Timestamp(TimeUnit::Nanosecond, _) => array.as_primitive_opt().map(Times::Nanos),
+            _ => None,
+        }
+    }
+
+    /// Milliseconds since the epoch, if there is a time.
+    fn millis(&self, row: usize) -> Option<i64> {
+        match self {
+            Times::Millis(from) => from.is_valid(row).then(|| from.value(row)),
+            Times::Micros(from) => from.is_valid(row).then(|| from.value(row).div_euclid(1_000)),
+            Times::Nanos(from) => from.is_valid(row).then(|| from.value(row).div_euclid(1_000_000)),
+        }
     }
 }
 

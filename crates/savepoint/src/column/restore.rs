@@ -9,6 +9,7 @@ use arrow_array::{
     Array, BinaryArray, BooleanArray, FixedSizeBinaryArray, Float32Array, Float64Array, Int8Array, Int16Array,
     Int32Array, Int64Array, ListArray, MapArray, StringArray, UInt8Array, UInt16Array, UInt32Array, UInt64Array,
 };
+use arrow_schema::DataType;
 use flott_core::schema::wire::{Malformed, put_bytes, put_signed, put_unsigned};
 
 /// Gives out the values of a column.
@@ -37,6 +38,8 @@ enum Content<'a> {
     /// As they are.
     Raw(&'a BinaryArray),
     FixedBytes(&'a FixedSizeBinaryArray),
+    /// Bytes that must be of this length.
+    LooseBytes(&'a BinaryArray, usize),
     Option(Box<Column<'a>>),
     List(&'a ListArray, Box<Column<'a>>, Option<usize>),
     Map(&'a MapArray, Box<(Column<'a>, Column<'a>)>),
@@ -68,6 +71,10 @@ impl<'a> Column<'a> {
             Shape::Name(names) => Content::Name(array.as_string_opt().ok_or_else(wrong)?, names),
             Shape::Bytes => Content::Bytes(array.as_binary_opt().ok_or_else(wrong)?),
             Shape::Raw(_) | Shape::Opaque => Content::Raw(array.as_binary_opt().ok_or_else(wrong)?),
+            // Other programs know no binary of a fixed size.
+            Shape::FixedBytes(len) if *array.data_type() == DataType::Binary => {
+                Content::LooseBytes(array.as_binary_opt().ok_or_else(wrong)?, *len as usize)
+            }
             Shape::FixedBytes(len) => {
                 let array = array.as_fixed_size_binary_opt().filter(|array| array.value_length() == *len);
                 Content::FixedBytes(array.ok_or_else(wrong)?)
@@ -130,6 +137,12 @@ impl<'a> Column<'a> {
             Content::Text(from) => put_bytes(from.value(row).as_bytes(), out),
             Content::Bytes(from) => put_bytes(from.value(row), out),
             Content::Raw(from) => out.extend_from_slice(from.value(row)),
+            Content::LooseBytes(from, len) => {
+                if from.value_length(row) as usize != *len {
+                    return Err(Malformed("an array has another length"));
+                }
+                out.extend_from_slice(from.value(row));
+            }
             Content::FixedBytes(from) => out.extend_from_slice(from.value(row)),
             Content::List(list, of, fixed) => {
                 let offsets = list.value_offsets();

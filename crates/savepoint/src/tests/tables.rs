@@ -250,7 +250,7 @@ fn many_rows_are_read_by_key_group() {
     let file = Bytes::from(file);
     assert_eq!(read(file.clone()), chunk);
     let range = KeyGroupRange { start: 40, end: 42 };
-    let found: usize = TableReader::open_groups(file, Some(range)).unwrap().map(|c| c.unwrap().len()).sum();
+    let found: usize = TableReader::open_groups(file, range).unwrap().map(|c| c.unwrap().len()).sum();
     assert_eq!(found, 2000);
 }
 
@@ -274,7 +274,7 @@ fn wrong_rows_and_files_are_refused() {
         let cut = TableReader::open(Bytes::copy_from_slice(&file[..end]));
         assert_eq!(cut.err().unwrap().kind(), ErrorKind::Corrupt);
     }
-    let open = |table: &TableSchema| TableReader::open_as(table.clone(), Bytes::from(file.clone())).unwrap().next_chunk();
+    let open = |table: &TableSchema| TableReader::open_as(Bytes::from(file.clone()), table, None).unwrap().next_chunk();
     assert!(open(&table).unwrap().is_some());
     let error = open(&TableSchema::new(TableKind::Value, Schema::I8).key(Schema::String)).unwrap_err();
     assert!(error.to_string().contains("column `value` is of type UInt64 instead of Int8"), "{error}");

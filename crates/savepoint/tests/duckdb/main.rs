@@ -9,7 +9,7 @@ mod book;
 
 use flott_core::schema::Schema;
 use flott_core::{Data, KeyHash, MaxParallelism, codec};
-use flott_savepoint::{Row, TableKind, TableSchema, TableWriter};
+use flott_savepoint::{Chunk, Row, TableKind, TableReader, TableSchema, TableWriter};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -124,10 +124,8 @@ enum Mode {
 #[derive(Clone, Serialize, Deserialize)]
 struct Tree(Vec<Tree>);
 
-#[test]
-fn every_kind_of_column_can_be_queried() {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("totals.parquet");
+/// A file with every kind of column.
+fn totals(path: &Path) -> TableSchema {
     let table = TableSchema::new(TableKind::Value, Schema::of::<Totals>())
         .key(Schema::of::<Key>())
         .namespace(Schema::of::<TimeWindow>())
@@ -148,7 +146,7 @@ fn every_kind_of_column_can_be_queried() {
     let key = |user, region: Option<&str>| Key { user, region: region.map(str::to_owned) };
     let window = |start, end| TimeWindow { start, end };
     write(
-        &path,
+        path,
         &table,
         [
             (key(1, None), window(0, 60_000), 1_700_000_000_123, totals(State::Idle, Mode::Slow)),
@@ -156,6 +154,14 @@ fn every_kind_of_column_can_be_queried() {
             (key(3, Some("eu")), window(i64::MIN, i64::MAX), 0, totals(State::Failed("disk".into()), Mode::Fast)),
         ],
     );
+    table
+}
+
+#[test]
+fn every_kind_of_column_can_be_queried() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("totals.parquet");
+    totals(&path);
     let ask = |what: &str| query(&format!("SELECT {what} FROM '{}' ORDER BY key_user", path.display()));
     assert_eq!(ask("key_user, key_region"), serde_json::json!([[1, null], [2, "eu"], [3, "eu"]]));
     assert_eq!(ask("sum(sum) OVER (), large")[0], serde_json::json!([1.5, u64::MAX]));
@@ -177,4 +183,30 @@ fn every_kind_of_column_can_be_queried() {
     assert_eq!(ask("last_access::VARCHAR")[0][0], "2023-11-14 22:13:20.123+00");
     let found = query(&format!("SELECT count(*) FROM '{}' WHERE window_end <= '1970-01-01 00:02:00+00'", path.display()));
     assert_eq!(found, serde_json::json!([[2]]));
+}
+
+/// The rows of a file.
+fn rows(path: &Path, table: &TableSchema) -> Chunk {
+    let mut reader = TableReader::open_as(File::open(path).unwrap(), table, None).unwrap();
+    let rows = reader.next_chunk().unwrap().unwrap();
+    assert!(reader.next_chunk().unwrap().is_none());
+    rows
+}
+
+#[test]
+fn what_duckdb_has_changed_is_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let table = totals(&folder.path().join("totals.parquet"));
+    let change = "COPY (FROM 'totals.parquet') TO 'copied.parquet' (FORMAT parquet)";
+    query_in(folder.path(), change);
+    let [written, copied] = ["totals", "copied"].map(|name| rows(&folder.path().join(format!("{name}.parquet")), &table));
+    assert_eq!(written, copied);
+
+    let change = "COPY (SELECT * REPLACE (sum + 1 AS sum, 'Slow' AS mode) FROM 'totals.parquet' WHERE key_user = 2) \
+                  TO 'changed.parquet' (FORMAT parquet)";
+    query_in(folder.path(), change);
+    let changed = rows(&folder.path().join("changed.parquet"), &table);
+    assert_eq!(changed.len(), 1);
+    let value: Totals = codec::from_bytes(changed.get(0).value).unwrap();
+    assert!(value.sum == 1.5 && matches!(value.mode, Mode::Slow) && matches!(value.state, State::Running { since: 9 }));
 }

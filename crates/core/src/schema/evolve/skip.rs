@@ -4,7 +4,7 @@ use super::plan::{ContentStep, FieldStep, Int, Plan, Step, StepId};
 use crate::schema::wire::{self, Malformed};
 
 /// Values within values that are followed.
-pub(super) const DEPTH_MAX: usize = 1_000;
+pub(super) const DEPTH_MAX: usize = 256;
 
 impl Plan {
     /// Moves `input` past the value of a step.

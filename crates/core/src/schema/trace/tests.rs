@@ -1,6 +1,6 @@
 //! Tests of tracing: what is found out about types of all kinds.
 
-use crate::schema::Schema;
+use crate::schema::{Schema, Skipper};
 use serde::{Deserialize, Deserializer, Serialize};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -21,7 +21,7 @@ fn scalars_and_containers() {
 }
 
 #[derive(Serialize, Deserialize)]
-#[expect(dead_code, reason = "only traced")]
+#[expect(dead_code, reason = "its skipped field is only there to be skipped")]
 struct Order {
     id: u64,
     #[serde(default)]
@@ -250,6 +250,45 @@ struct Guarded {
     last: u32,
 }";
     assert_eq!(text::<Guarded>(), expected);
+}
+
+/// The codec's bytes of a value are what the schema of its type says.
+fn fits<T: Serialize + serde::de::DeserializeOwned>(value: T) {
+    let schema = Schema::of::<T>();
+    let bytes = crate::codec::to_bytes(&value).unwrap();
+    let mut rest = &bytes[..];
+    Skipper::new(&schema).unwrap().skip(&mut rest).unwrap();
+    assert!(rest.is_empty(), "{schema}");
+}
+
+#[test]
+fn the_codec_writes_what_the_schema_says() {
+    use std::time::{Duration, SystemTime};
+    let line = || Line { price: 1.5, count: 3 };
+    let order = |what| Order {
+        id: 300,
+        note: "n".into(),
+        lines: vec![line(), line()],
+        postcode: Some("p".into()),
+        cached: 0,
+        what,
+        by: UserId(1 << 40),
+        nothing: Empty,
+        also: std::marker::PhantomData,
+        at: Point(-1, 1000),
+    };
+    fits(order(Kind::New));
+    fits(order(Kind::Left { why: "w".into(), when: -300 }));
+    fits(order(Kind::Pair(200, line())));
+    fits(order(Kind::One(Box::new(line()))));
+    let leaf = || Expr::Lit(-70_000);
+    fits(Expr::Add(Box::new(Expr::Not(Box::new(leaf()))), Box::new(Expr::Call { name: "f".into(), args: vec![leaf()] })));
+    fits(Expr::Via(Via { expr: Box::new(leaf()), tail: None }));
+    fits((Duration::from_millis(1), SystemTime::UNIX_EPOCH, 1u8..9, Ok::<u8, String>(1), Some(-1i128)));
+    fits((std::net::IpAddr::from([1, 2, 3, 4]), std::net::SocketAddr::from(([0; 16], 80)), std::num::NonZeroI16::MIN));
+    fits((uuid::Uuid::from_u128(7), chrono::DateTime::UNIX_EPOCH, chrono::NaiveDate::MIN, crate::JobId([1; 16])));
+    fits((HashMap::from([("a".to_owned(), [1.0f32; 3])]), 'ß', std::path::PathBuf::from("/a"), Box::new(u128::MAX)));
+    fits((std::cell::RefCell::new(1u16), std::rc::Rc::new(2u8), std::borrow::Cow::Borrowed("x").into_owned()));
 }
 
 #[derive(Deserialize)]

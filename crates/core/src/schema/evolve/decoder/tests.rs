@@ -341,6 +341,10 @@ fn types_within_themselves_are_migrated() {
     let mut bytes = Vec::new();
     (0..100_000).for_each(|_| bytes.extend([1, 1]));
     assert_eq!(decoder.from_bytes(&bytes).unwrap_err().kind(), crate::ErrorKind::Corrupt);
+    let mut bytes = Vec::new();
+    (0..100_000).for_each(|_| bytes.extend([1, 0, 1]));
+    let error = decoder.from_bytes(&bytes).unwrap_err();
+    assert!(error.to_string().contains("nested too deeply"), "{error}");
 }
 
 #[test]
