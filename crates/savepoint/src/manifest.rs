@@ -3,9 +3,7 @@
 use crate::table::{TableKind, TableSchema};
 use crate::writer::WrittenTable;
 use flott_core::key_hash::KEY_HASH_VERSION;
-use flott_core::{
-    CheckpointId, Error, JobId, KeyGroupRange, MaxParallelism, OperatorId, ProcessingTime, Result,
-};
+use flott_core::{CheckpointId, Error, JobId, KeyGroupRange, MaxParallelism, OperatorId, ProcessingTime, Result};
 use flott_state::Redistribution;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
@@ -117,7 +115,10 @@ impl TableFile {
             )));
         }
         if xxhash_rust::xxh3::xxh3_64(content) != self.checksum {
-            return Err(Error::corrupt(format!("file `{}` of the savepoint is damaged: its checksum is wrong", self.path)));
+            return Err(Error::corrupt(format!(
+                "file `{}` of the savepoint is damaged: its checksum is wrong",
+                self.path
+            )));
         }
         Ok(())
     }

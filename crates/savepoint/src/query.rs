@@ -4,8 +4,8 @@
 //! that is no letter or digit, so that no quotes are needed. Columns are called as in the files.
 
 use crate::folder::Folder;
-use crate::manifest::{Manifest, OperatorEntry, StateEntry};
 use crate::layout::Layout;
+use crate::manifest::{Manifest, OperatorEntry, StateEntry};
 use datafusion::arrow::array::RecordBatch;
 use datafusion::arrow::json::LineDelimitedWriter;
 use datafusion::arrow::util::pretty::pretty_format_batches;
@@ -57,7 +57,8 @@ impl Query {
             .with_create_default_catalog_and_schema(false);
         // Columns are called as the job's fields are, so upper case needs no quotes.
         config.options_mut().sql_parser.enable_ident_normalization = false;
-        let memory = RuntimeEnvBuilder::new().with_memory_limit(MEMORY_BYTES, 1.0).build_arc().map_err(|e| failed(&e))?;
+        let memory =
+            RuntimeEnvBuilder::new().with_memory_limit(MEMORY_BYTES, 1.0).build_arc().map_err(|e| failed(&e))?;
         let session = SessionContext::new_with_config_rt(config, memory);
         let url = ListingTableUrl::parse(STORE).map_err(|e| failed(&e))?;
         session.register_object_store(url.object_store().as_ref(), folder.store().clone());
@@ -115,7 +116,11 @@ impl Query {
         }
         let table = pretty_format_batches(&batches)
             .map_err(|e| Error::internal("the answer cannot be printed").with_source(e))?;
-        let end = if more { format!("the first {count} rows; ask for JSON lines to get all") } else { format!("{count} rows") };
+        let end = if more {
+            format!("the first {count} rows; ask for JSON lines to get all")
+        } else {
+            format!("{count} rows")
+        };
         writeln!(out, "{table}\n{end}").map_err(|e| Error::io("the answer", e))
     }
 
@@ -123,9 +128,7 @@ impl Query {
         let mut writer = LineDelimitedWriter::new(out);
         while let Some(batch) = rows.next().await {
             let batch = batch.map_err(|e| self.wrong(&e))?;
-            writer
-                .write(&batch)
-                .map_err(|e| Error::unavailable(format!("the answer cannot be written: {e}")))?;
+            writer.write(&batch).map_err(|e| Error::unavailable(format!("the answer cannot be written: {e}")))?;
         }
         writer.finish().map_err(|e| Error::unavailable(format!("the answer cannot be written: {e}")))
     }
@@ -136,7 +139,9 @@ impl Query {
             DataFusionError::ResourcesExhausted(why) => {
                 Error::limit(format!("the query needs more than {} MiB: {why}; ask for less", MEMORY_BYTES >> 20))
             }
-            DataFusionError::ObjectStore(why) => Error::corrupt(format!("a file of the savepoint cannot be read: {why}")),
+            DataFusionError::ObjectStore(why) => {
+                Error::corrupt(format!("a file of the savepoint cannot be read: {why}"))
+            }
             DataFusionError::ParquetError(why) => Error::corrupt(format!("a file of the savepoint is damaged: {why}")),
             root => Error::invalid(format!("{}; the tables are {}", root.strip_backtrace(), self.tables.join(", "))),
         }

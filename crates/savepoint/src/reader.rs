@@ -123,14 +123,13 @@ impl TableReader {
             }
             let position = columns.iter().find_map(|column| column.position(row)).unwrap_or_default();
             let time = columns.iter().find_map(|column| column.time(row)).unwrap_or_default();
-            chunk
-                .push_with((group, position, time), |part, out| {
-                    columns.iter().zip(&self.layout.columns).try_for_each(|(column, named)| {
-                        column.encode(part, row, out).map_err(|why| {
-                            Error::corrupt(format!("column `{}` of row {row} of a batch: {why}", named.name))
-                        })
+            chunk.push_with((group, position, time), |part, out| {
+                columns.iter().zip(&self.layout.columns).try_for_each(|(column, named)| {
+                    column.encode(part, row, out).map_err(|why| {
+                        Error::corrupt(format!("column `{}` of row {row} of a batch: {why}", named.name))
                     })
-                })?;
+                })
+            })?;
         }
         Ok(chunk)
     }

@@ -204,7 +204,8 @@ mod tests {
     fn unknown_and_confined_crates_are_named() {
         assert!(findings(&[package("common", &[])])[0].contains("has no layer"));
         assert!(
-            findings(&[package("core", &[("datafusion-expr", false)])])[0].contains("only sql, functions, operators, savepoint")
+            findings(&[package("core", &[("datafusion-expr", false)])])[0]
+                .contains("only sql, functions, operators, savepoint")
         );
     }
 }

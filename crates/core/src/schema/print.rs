@@ -181,9 +181,7 @@ fn align<'a>(left: &[&'a str], right: &[&'a str]) -> Vec<(Option<&'a str>, Optio
             rows.push((Some(left[l]), Some(right[r])));
             (l, r) = (l + 1, r + 1);
             (old, new) = (l, r);
-        } else if r == right.len()
-            || l < left.len() && common[(l + 1) * columns + r] >= common[l * columns + r + 1]
-        {
+        } else if r == right.len() || l < left.len() && common[(l + 1) * columns + r] >= common[l * columns + r + 1] {
             l += 1;
         } else {
             r += 1;

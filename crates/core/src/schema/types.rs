@@ -34,19 +34,37 @@ pub enum Schema {
     /// Any number of values.
     Seq(Box<Schema>),
     /// Any number of pairs.
-    Map { key: Box<Schema>, value: Box<Schema> },
+    Map {
+        key: Box<Schema>,
+        value: Box<Schema>,
+    },
     /// A fixed number of values.
     Tuple(Vec<Schema>),
     /// A fixed number of values of one type. The same bytes as those of a tuple.
-    Array { of: Box<Schema>, length: usize },
+    Array {
+        of: Box<Schema>,
+        length: usize,
+    },
     /// A struct with named fields.
-    Struct { name: String, fields: Vec<Field> },
+    Struct {
+        name: String,
+        fields: Vec<Field>,
+    },
     /// A struct with fields by position.
-    TupleStruct { name: String, fields: Vec<Schema> },
+    TupleStruct {
+        name: String,
+        fields: Vec<Schema>,
+    },
     /// A struct around one value. The same bytes as those of the value.
-    Newtype { name: String, of: Box<Schema> },
+    Newtype {
+        name: String,
+        of: Box<Schema>,
+    },
     /// One of several variants.
-    Enum { name: String, variants: Vec<Variant> },
+    Enum {
+        name: String,
+        variants: Vec<Variant>,
+    },
     /// The nearest type of this name that stands around this place: a type that contains itself.
     Recursive(String),
     /// A type that could not be looked into, by its Rust name. Its bytes are read by it alone and by nothing else, and

@@ -40,7 +40,11 @@ enum Content {
     List(Box<Builder>, Rows),
     Map(Box<(Builder, Builder)>, Rows),
     Struct(Vec<Builder>, NullBufferBuilder),
-    Enum { tag: StringBuilder, variants: Vec<Option<Builder>>, nulls: NullBufferBuilder },
+    Enum {
+        tag: StringBuilder,
+        variants: Vec<Option<Builder>>,
+        nulls: NullBufferBuilder,
+    },
 }
 
 /// Where the values of rows end, and which rows are null.

@@ -41,7 +41,10 @@ pub(crate) enum Shape {
     /// An enum whose variants hold nothing: its name.
     Name(Vec<String>),
     /// An enum: a struct of the variant's name and a column for each variant that holds something.
-    Enum { tag: String, variants: Vec<(String, Option<Shape>)> },
+    Enum {
+        tag: String,
+        variants: Vec<(String, Option<Shape>)>,
+    },
     /// The codec's bytes, of a type that contains itself.
     Raw(Box<Skipper>),
     /// The codec's bytes up to their end, of a type that could not be looked into.
@@ -178,9 +181,9 @@ impl Shape {
             Shape::Struct(fields) => fields.iter().map(|(name, shape)| shape.field(name)).collect(),
             Shape::Enum { tag, variants } => {
                 let tag = Field::new(tag, DataType::Utf8, false);
-                let held = variants.iter().filter_map(|(name, shape)| {
-                    shape.as_ref().map(|shape| Field::new(name, shape.data_type(), true))
-                });
+                let held = variants
+                    .iter()
+                    .filter_map(|(name, shape)| shape.as_ref().map(|shape| Field::new(name, shape.data_type(), true)));
                 [tag].into_iter().chain(held).collect()
             }
             _ => Fields::empty(),
@@ -217,8 +220,7 @@ fn named(fields: &[flott_core::schema::Field]) -> Result<Shape> {
 /// Whether a type refers to the one called `name` that stands around it.
 fn refers_to(schema: &Schema, name: &str) -> bool {
     let all = |parts: &[Schema]| parts.iter().any(|part| refers_to(part, name));
-    let fields =
-        |fields: &[flott_core::schema::Field]| fields.iter().any(|field| refers_to(&field.schema, name));
+    let fields = |fields: &[flott_core::schema::Field]| fields.iter().any(|field| refers_to(&field.schema, name));
     match schema {
         Schema::Recursive(of) => of == name,
         Schema::Option(of) | Schema::Seq(of) | Schema::Array { of, .. } | Schema::Newtype { of, .. } => {

@@ -45,7 +45,14 @@ fn rows<K: Data, N: Data, V: Data>(rows: &[(u32, K, N, i64, V)]) -> Chunk {
         let bytes = |of: flott_core::Result<Vec<u8>>| of.unwrap();
         let (key, namespace) = (bytes(codec::to_bytes(key)), bytes(codec::to_bytes(namespace)));
         let value = bytes(codec::to_bytes(value));
-        chunk.push(Row { group: *group, key: &key, namespace: &namespace, time: *time, value: &value, ..Row::default() });
+        chunk.push(Row {
+            group: *group,
+            key: &key,
+            namespace: &namespace,
+            time: *time,
+            value: &value,
+            ..Row::default()
+        });
     }
     chunk
 }

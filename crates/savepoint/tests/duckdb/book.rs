@@ -3,9 +3,7 @@
 
 use super::query_in;
 use flott_core::schema::Schema;
-use flott_core::{
-    CheckpointId, Data, JobId, KeyHash, MaxParallelism, OperatorId, ProcessingTime, codec,
-};
+use flott_core::{CheckpointId, Data, JobId, KeyHash, MaxParallelism, OperatorId, ProcessingTime, codec};
 use flott_savepoint::{Manifest, OperatorEntry, Row, StateEntry, TableFile, TableKind, TableSchema, TableWriter};
 use serde::{Deserialize, Serialize};
 use std::fs::File;
@@ -44,7 +42,9 @@ fn table<M: Data, V: Data>(folder: &Path, name: &str, schema: &TableSchema, rows
         let key = codec::to_bytes(key).unwrap();
         let map_key = codec::to_bytes(map_key).unwrap();
         let value = codec::to_bytes(value).unwrap();
-        writer.write_row(Row { group, key: &key, map_key: &map_key, time: *time, value: &value, ..Row::default() }).unwrap();
+        writer
+            .write_row(Row { group, key: &key, map_key: &map_key, time: *time, value: &value, ..Row::default() })
+            .unwrap();
     }
     TableFile::new(name, writer.finish().unwrap().1)
 }
@@ -92,7 +92,11 @@ fn savepoint(folder: &Path) -> Manifest {
         max_parallelism: MaxParallelism::new(128).unwrap(),
         finished: vec![false, false],
         coordinator: None,
-        states: vec![state("totals", &totals, None), state("pages", &pages, Some(3_600_000)), state("timers", &timers, None)],
+        states: vec![
+            state("totals", &totals, None),
+            state("pages", &pages, Some(3_600_000)),
+            state("timers", &timers, None),
+        ],
     };
     let completed_at = ProcessingTime(1_700_000_000_000);
     Manifest::new(JobId([7; 16]), "Page views", CheckpointId(12), completed_at, vec![operator])

@@ -73,9 +73,8 @@ fn counters_add_up() {
     }
     let files = format!("'{}/count-*.parquet'", folder.path().display());
     let sum: u64 = (0..10_000).map(count).sum();
-    let found = query(&format!(
-        "SELECT sum(value)::BIGINT, count(*), count(DISTINCT key), max(key_group) < 128 FROM {files}"
-    ));
+    let found =
+        query(&format!("SELECT sum(value)::BIGINT, count(*), count(DISTINCT key), max(key_group) < 128 FROM {files}"));
     assert_eq!(found, serde_json::json!([[sum, 10_000, 10_000, true]]));
     let found = query(&format!("SELECT value FROM {files} WHERE key = 'user-77'"));
     assert_eq!(found, serde_json::json!([[count(77)]]));
@@ -166,7 +165,10 @@ fn every_kind_of_column_can_be_queried() {
     assert_eq!(ask("key_user, key_region"), serde_json::json!([[1, null], [2, "eu"], [3, "eu"]]));
     assert_eq!(ask("sum(sum) OVER (), large")[0], serde_json::json!([1.5, u64::MAX]));
     assert_eq!(ask("wide::HUGEINT::VARCHAR")[0][0], (i128::MIN + 1).to_string());
-    assert_eq!(ask("tags[2], len(tags), prices['y'], nested[2]._0, nested[1]")[0], serde_json::json!(["b", 2, 2.5, -1, null]));
+    assert_eq!(
+        ask("tags[2], len(tags), prices['y'], nested[2]._0, nested[1]")[0],
+        serde_json::json!(["b", 2, 2.5, -1, null])
+    );
     assert_eq!(
         ask("state.variant, state.Running.since, state.Failed"),
         serde_json::json!([["Idle", null, null], ["Running", 9, null], ["Failed", null, "disk"]])
@@ -181,7 +183,8 @@ fn every_kind_of_column_can_be_queried() {
         ])
     );
     assert_eq!(ask("last_access::VARCHAR")[0][0], "2023-11-14 22:13:20.123+00");
-    let found = query(&format!("SELECT count(*) FROM '{}' WHERE window_end <= '1970-01-01 00:02:00+00'", path.display()));
+    let found =
+        query(&format!("SELECT count(*) FROM '{}' WHERE window_end <= '1970-01-01 00:02:00+00'", path.display()));
     assert_eq!(found, serde_json::json!([[2]]));
 }
 
@@ -199,7 +202,8 @@ fn what_duckdb_has_changed_is_read() {
     let table = totals(&folder.path().join("totals.parquet"));
     let change = "COPY (FROM 'totals.parquet') TO 'copied.parquet' (FORMAT parquet)";
     query_in(folder.path(), change);
-    let [written, copied] = ["totals", "copied"].map(|name| rows(&folder.path().join(format!("{name}.parquet")), &table));
+    let [written, copied] =
+        ["totals", "copied"].map(|name| rows(&folder.path().join(format!("{name}.parquet")), &table));
     assert_eq!(written, copied);
 
     let change = "COPY (SELECT * REPLACE (sum + 1 AS sum, 'Slow' AS mode) FROM 'totals.parquet' WHERE key_user = 2) \

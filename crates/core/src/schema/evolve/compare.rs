@@ -2,11 +2,9 @@
 //! in words and the [`Plan`] for reading, so that the two cannot differ.
 
 use super::plan::{ContentStep, FieldStep, Int, Plan, Step, StepId, VariantStep};
-use crate::schema::types::{Content, Field, Schema, Scope, Variant};
+use super::same::{At, is_called_alike, names, parts, resolve, same};
+use crate::schema::types::{Content, Field, Schema, Variant};
 use std::collections::BTreeMap;
-
-/// Deeper than any schema that is traced; one that was read from a file may be anything.
-const DEPTH_MAX: usize = 200;
 
 /// Whether values of one schema can be read as another.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -79,114 +77,6 @@ pub(super) fn skip_plan(schema: &Schema) -> Result<Plan, Vec<String>> {
     if comparison.reasons.is_empty() { Ok(Plan { steps: comparison.steps, root }) } else { Err(comparison.reasons) }
 }
 
-/// A place in a schema.
-#[derive(Clone, Copy)]
-struct At<'s> {
-    node: &'s Schema,
-    scope: Option<&'s Scope<'s>>,
-}
-
-impl<'s> At<'s> {
-    fn identity(self) -> usize {
-        std::ptr::from_ref(self.node) as usize
-    }
-
-    fn at(self, node: &'s Schema) -> At<'s> {
-        At { node, scope: self.scope }
-    }
-}
-
-/// Calls `then` with the place behind newtypes and references to types around it.
-fn resolve<R>(at: At<'_>, depth: usize, then: impl FnOnce(At<'_>) -> R) -> Option<R> {
-    if depth > DEPTH_MAX {
-        return None;
-    }
-    match at.node {
-        Schema::Newtype { of, .. } => {
-            let scope = Scope::within(at.node, at.scope);
-            resolve(At { node: of, scope: Some(&scope) }, depth + 1, then)
-        }
-        Schema::Recursive(name) => {
-            let (node, scope) = Scope::find(at.scope, name)?;
-            resolve(At { node, scope }, depth + 1, then)
-        }
-        node => {
-            let scope = Scope::within(node, at.scope);
-            Some(then(At { node, scope: Some(&scope) }))
-        }
-    }
-}
-
-/// Whether both are written alike, field by field under the same names.
-fn same(reader: At<'_>, writer: At<'_>, assumed: &mut Vec<(usize, usize)>, depth: usize) -> bool {
-    resolve(reader, depth, |reader| {
-        resolve(writer, depth, |writer| {
-            let pair = (reader.identity(), writer.identity());
-            if assumed.contains(&pair) {
-                return true;
-            }
-            assumed.push(pair);
-            same_nodes(reader, writer, assumed, depth + 1)
-        })
-    })
-    .flatten()
-    .unwrap_or(false)
-}
-
-fn same_nodes(reader: At<'_>, writer: At<'_>, assumed: &mut Vec<(usize, usize)>, depth: usize) -> bool {
-    let mut same = |r: &Schema, w: &Schema| same(reader.at(r), writer.at(w), assumed, depth);
-    match (reader.node, writer.node) {
-        (Schema::Option(r), Schema::Option(w)) | (Schema::Seq(r), Schema::Seq(w)) => same(r, w),
-        (Schema::Map { key: rk, value: rv }, Schema::Map { key: wk, value: wv }) => same(rk, wk) && same(rv, wv),
-        (Schema::Struct { fields: r, .. }, Schema::Struct { fields: w, .. }) => same_fields(r, w, &mut same),
-        (Schema::Enum { variants: r, .. }, Schema::Enum { variants: w, .. }) => {
-            r.len() == w.len()
-                && r.iter().zip(w).all(|(r, w)| {
-                    is_called_alike(&names(&r.name, &r.aliases), &names(&w.name, &w.aliases))
-                        && match (&r.content, &w.content) {
-                            (Content::Unit, Content::Unit) => true,
-                            (Content::Newtype(r), Content::Newtype(w)) => same(r, w),
-                            (Content::Tuple(r), Content::Tuple(w)) => {
-                                r.len() == w.len() && r.iter().zip(w).all(|(r, w)| same(r, w))
-                            }
-                            (Content::Struct(r), Content::Struct(w)) => same_fields(r, w, &mut same),
-                            _ => false,
-                        }
-                })
-        }
-        (r, w) => match (parts(r), parts(w)) {
-            (Some(r), Some(w)) => r.len() == w.len() && r.iter().zip(&w).all(|(r, w)| same(r, w)),
-            _ => r == w,
-        },
-    }
-}
-
-fn same_fields(reader: &[Field], writer: &[Field], same: &mut impl FnMut(&Schema, &Schema) -> bool) -> bool {
-    reader.len() == writer.len()
-        && reader.iter().zip(writer).all(|(r, w)| r.name == w.name && same(&r.schema, &w.schema))
-}
-
-/// The values by position of what is written as such.
-fn parts(node: &Schema) -> Option<Vec<&Schema>> {
-    match node {
-        Schema::Tuple(parts) | Schema::TupleStruct { fields: parts, .. } => Some(parts.iter().collect()),
-        // An array of nothing to read may say any length, so its element stands for all.
-        Schema::Array { of, length } => Some(vec![of; (*length).min(ARRAY_MAX)]),
-        _ => None,
-    }
-}
-
-/// Longer arrays than this are taken for this long.
-const ARRAY_MAX: usize = 1 << 16;
-
-fn names<'s>(name: &'s str, aliases: &'s [String]) -> Vec<&'s str> {
-    [name].into_iter().chain(aliases.iter().map(String::as_str)).collect()
-}
-
-fn is_called_alike(reader: &[&str], writer: &[&str]) -> bool {
-    reader.iter().any(|name| writer.contains(name))
-}
-
 #[derive(Default)]
 struct Comparison {
     steps: Vec<Step>,
@@ -216,11 +106,8 @@ impl Comparison {
                     return *id;
                 }
                 let id = self.add(pair);
-                let step = if same(reader, writer, &mut Vec::new(), 0) {
-                    Step::Plain
-                } else {
-                    self.differing(reader, writer)
-                };
+                let step =
+                    if same(reader, writer, &mut Vec::new(), 0) { Step::Plain } else { self.differing(reader, writer) };
                 self.steps[id as usize] = step;
                 id
             })
@@ -315,9 +202,7 @@ impl Comparison {
                 if *writer.node == Schema::F32 { Step::F32 } else { Step::F64 }
             }
             (Schema::Option(r), Schema::Option(w)) => Step::Option(self.step(reader.at(r), writer.at(w))),
-            (Schema::Seq(r), Schema::Seq(w)) => {
-                Step::Seq(self.at("[]", |this| this.step(reader.at(r), writer.at(w))))
-            }
+            (Schema::Seq(r), Schema::Seq(w)) => Step::Seq(self.at("[]", |this| this.step(reader.at(r), writer.at(w)))),
             (Schema::Map { key: rk, value: rv }, Schema::Map { key: wk, value: wv }) => Step::Map(
                 self.at("{key}", |this| this.step(reader.at(rk), writer.at(wk))),
                 self.at("{}", |this| this.step(reader.at(rv), writer.at(wv))),
@@ -375,9 +260,7 @@ impl Comparison {
 
     fn tuple(&mut self, reads: &[&Schema], reader: At<'_>, writes: &[&Schema], writer: At<'_>) -> Vec<StepId> {
         let pairs = reads.iter().zip(writes).enumerate();
-        pairs
-            .map(|(n, (r, w))| self.at(&format!(".{n}"), |this| this.step(reader.at(r), writer.at(w))))
-            .collect()
+        pairs.map(|(n, (r, w))| self.at(&format!(".{n}"), |this| this.step(reader.at(r), writer.at(w)))).collect()
     }
 
     fn fields(&mut self, reads: &[Field], reader: At<'_>, writes: &[Field], writer: At<'_>) -> Vec<FieldStep> {

@@ -89,7 +89,11 @@ impl<T: DeserializeOwned> Decoder<T> {
         if bytes.is_empty() {
             Ok(value)
         } else {
-            Err(Error::corrupt(format!("{} bytes are left over after a value of type {}", bytes.len(), type_name::<T>())))
+            Err(Error::corrupt(format!(
+                "{} bytes are left over after a value of type {}",
+                bytes.len(),
+                type_name::<T>()
+            )))
         }
     }
 }

@@ -10,6 +10,7 @@ mod compare;
 mod decoder;
 mod plan;
 mod read;
+mod same;
 mod skip;
 mod skipper;
 

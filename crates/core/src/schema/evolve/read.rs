@@ -275,12 +275,7 @@ impl<'de> Deserializer<'de> for Reader<'_, '_, 'de> {
         }
     }
 
-    fn deserialize_tuple_struct<V: Visitor<'de>>(
-        self,
-        name: &'static str,
-        len: usize,
-        visitor: V,
-    ) -> Result<V::Value> {
+    fn deserialize_tuple_struct<V: Visitor<'de>>(self, name: &'static str, len: usize, visitor: V) -> Result<V::Value> {
         match self.step() {
             Step::Plain => self.plain(|codec| codec.deserialize_tuple_struct(name, len, visitor)),
             _ => self.deserialize_any(visitor),
@@ -446,8 +441,7 @@ impl<'p, 'i, 'de> EnumAccess<'de> for Reader<'p, 'i, 'de> {
             return Err(Malformed("a type asks for something else than its schema says").into());
         };
         let number = wire::unsigned(self.input)? as usize;
-        let variant =
-            variants.get(number).ok_or(Malformed("a value is of a variant that its enum does not have"))?;
+        let variant = variants.get(number).ok_or(Malformed("a value is of a variant that its enum does not have"))?;
         let Some(number) = variant.number else {
             return Err(Failure(
                 format!("a value is of variant `{}`, which the type does not have any more", variant.name).into(),

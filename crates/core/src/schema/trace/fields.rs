@@ -89,9 +89,8 @@ impl Fields {
                 // By name it is something else than by position: the names do not stand in the order of the encoding.
                 return None;
             }
-            let alias = |(a, name): (usize, &&str)| {
-                (self.alias_of[a] == Some(self.names[n])).then(|| (*name).to_owned())
-            };
+            let alias =
+                |(a, name): (usize, &&str)| (self.alias_of[a] == Some(self.names[n])).then(|| (*name).to_owned());
             let is_option = matches!(form, Form::Option(_));
             known.push(Known {
                 name: self.names[n].to_owned(),

@@ -2,7 +2,7 @@
 
 use super::fields::Fields;
 use super::registry::{Kind, Registry};
-use super::variants::{Variants, VariantForm};
+use super::variants::{VariantForm, Variants};
 use crate::schema::types::{Content, Field, Schema, Variant};
 
 /// Deeper trees are not kept: whoever reads their JSON has a limit too.

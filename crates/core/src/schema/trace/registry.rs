@@ -233,9 +233,7 @@ impl Registry {
             VariantForm::Unknown | VariantForm::Unit => false,
             VariantForm::Newtype(form) => self.must_hold(form, target, seen),
             VariantForm::Tuple(forms) => forms.iter().any(|form| self.must_hold(form, target, seen)),
-            VariantForm::Struct(fields) => {
-                self.fields[*fields].forms().any(|form| self.must_hold(form, target, seen))
-            }
+            VariantForm::Struct(fields) => self.fields[*fields].forms().any(|form| self.must_hold(form, target, seen)),
         }
     }
 }

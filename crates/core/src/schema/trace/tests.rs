@@ -282,7 +282,10 @@ fn the_codec_writes_what_the_schema_says() {
     fits(order(Kind::Pair(200, line())));
     fits(order(Kind::One(Box::new(line()))));
     let leaf = || Expr::Lit(-70_000);
-    fits(Expr::Add(Box::new(Expr::Not(Box::new(leaf()))), Box::new(Expr::Call { name: "f".into(), args: vec![leaf()] })));
+    fits(Expr::Add(
+        Box::new(Expr::Not(Box::new(leaf()))),
+        Box::new(Expr::Call { name: "f".into(), args: vec![leaf()] }),
+    ));
     fits(Expr::Via(Via { expr: Box::new(leaf()), tail: None }));
     fits((Duration::from_millis(1), SystemTime::UNIX_EPOCH, 1u8..9, Ok::<u8, String>(1), Some(-1i128)));
     fits((std::net::IpAddr::from([1, 2, 3, 4]), std::net::SocketAddr::from(([0; 16], 80)), std::num::NonZeroI16::MIN));
@@ -304,8 +307,11 @@ fn what_needs_a_self_describing_format_is_opaque() {
     assert_eq!(text::<Untagged>(), "opaque `flott_core::schema::trace::tests::Untagged`");
     let schema = Schema::of::<(u8, Untagged, u16)>();
     assert!(schema.is_opaque(), "{schema}");
-    assert_eq!(text::<Vec<Option<Untagged>>>(), "Vec<Option<opaque `alloc::vec::Vec<core::option::Option<\
-         flott_core::schema::trace::tests::Untagged>>`>>");
+    assert_eq!(
+        text::<Vec<Option<Untagged>>>(),
+        "Vec<Option<opaque `alloc::vec::Vec<core::option::Option<\
+         flott_core::schema::trace::tests::Untagged>>`>>"
+    );
 }
 
 /// A type that has no end.

@@ -275,11 +275,7 @@ impl<'de> Deserializer<'de> for Tracer<'_> {
         result
     }
 
-    fn deserialize_newtype_struct<V: Visitor<'de>>(
-        self,
-        name: &'static str,
-        visitor: V,
-    ) -> Result<V::Value, Refusal> {
+    fn deserialize_newtype_struct<V: Visitor<'de>>(self, name: &'static str, visitor: V) -> Result<V::Value, Refusal> {
         let id = self.id::<V>(name, |_| Kind::Newtype(Form::Unknown));
         *self.form = Form::Named(id);
         self.registry.borrow_mut().open(id);

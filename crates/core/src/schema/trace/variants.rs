@@ -174,7 +174,11 @@ impl<'de, 't> EnumAccess<'de> for OneVariant<'t> {
                         if let Some(variants) = registry.variants(self.id) {
                             variants.count = Some(n);
                         }
-                        if n == 0 { registry.give_up() } else { registry.retry() }
+                        if n == 0 {
+                            registry.give_up()
+                        } else {
+                            registry.retry()
+                        }
                         Err(refusal)
                     }
                 }
@@ -246,11 +250,7 @@ impl<'de> VariantAccess<'de> for Inside<'_> {
         result
     }
 
-    fn struct_variant<V: Visitor<'de>>(
-        self,
-        names: &'static [&'static str],
-        visitor: V,
-    ) -> Result<V::Value, Refusal> {
+    fn struct_variant<V: Visitor<'de>>(self, names: &'static [&'static str], visitor: V) -> Result<V::Value, Refusal> {
         let known = {
             let registry = &mut *self.registry.borrow_mut();
             let next = registry.fields.len();
