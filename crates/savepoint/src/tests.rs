@@ -2,5 +2,7 @@
 
 mod folder;
 mod manifest;
+#[cfg(feature = "query")]
+mod query;
 mod random;
 mod tables;
