@@ -55,7 +55,13 @@ async fn savepoint() -> (Folder, Manifest) {
             max_parallelism: MaxParallelism::new(128).unwrap(),
             finished: vec![false],
             coordinator: None,
-            states: vec![StateEntry { name: "Totals".into(), table, ttl_ms: None, redistribution: None, files: tables }],
+            states: vec![StateEntry {
+                name: "Totals".into(),
+                table,
+                ttl_ms: None,
+                redistribution: None,
+                files: tables,
+            }],
         });
     }
     (folder, Manifest::new(JobId([7; 16]), "job", CheckpointId(1), ProcessingTime(0), operators))

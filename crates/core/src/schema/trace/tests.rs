@@ -175,7 +175,7 @@ struct RawRange {
 impl TryFrom<RawRange> for EvenRange {
     type Error = String;
     fn try_from(raw: RawRange) -> Result<Self, String> {
-        if raw.from % 2 == 0 && raw.to >= 7 || raw.from == 16 { Ok(EvenRange) } else { Err("odd".into()) }
+        if raw.from.is_multiple_of(2) && raw.to >= 7 || raw.from == 16 { Ok(EvenRange) } else { Err("odd".into()) }
     }
 }
 
