@@ -3,6 +3,8 @@
 //! One line per service. A service of which each test wants its own, empty and on a free port, is only installed here;
 //! the tests start and stop it.
 
+mod duckdb;
+
 use crate::program::{exists, output, program, run as run_program};
 use crate::{Failure, root};
 use serde_json::Value;
@@ -12,7 +14,8 @@ use std::path::PathBuf;
 /// when the service answers, and does nothing when it already does.
 type Service = (&'static str, &'static str, fn() -> Result<(), Failure>);
 
-const SERVICES: &[Service] = &[("moto", "tests/tests/object_store", moto)];
+const SERVICES: &[Service] =
+    &[("duckdb", "crates/savepoint", duckdb::start), ("moto", "tests/tests/object_store", moto)];
 
 /// A server in Python that speaks the protocol of S3, conditional writes and uploads in parts included.
 const MOTO: &str = "5.2.5";

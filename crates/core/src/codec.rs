@@ -79,6 +79,15 @@ pub fn from_bytes<T: DeserializeOwned>(mut bytes: &[u8]) -> Result<T> {
     }
 }
 
+/// Reads one value that fills `bytes` exactly and was written by a type of schema `writer`. For more than one value make
+/// a [`Decoder`](crate::schema::Decoder).
+///
+/// # Errors
+/// `Invalid` when `T` cannot read what that type writes; otherwise as [`from_bytes`].
+pub fn decode_as<T: DeserializeOwned>(writer: &crate::schema::Schema, bytes: &[u8]) -> Result<T> {
+    crate::schema::Decoder::new(writer)?.from_bytes(bytes)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -14,6 +14,7 @@ pub mod key_group;
 pub mod key_hash;
 mod murmur3;
 pub mod row_kind;
+pub mod schema;
 pub mod time;
 
 pub use batch::{AnyRows, Batch, Payload};

@@ -17,7 +17,7 @@ pub(crate) const LAYERS: &[&[&str]] = &[
     &["env"],
     &["state"],
     &["api"],
-    &["graph", "formats", "operators", "functions", "connectors", "rocksdb", "platforms"],
+    &["graph", "formats", "operators", "functions", "connectors", "rocksdb", "savepoint", "platforms"],
     &["runtime", "protocol", "datastream", "sql"],
     &["jobmanager", "taskmanager", "gateway"],
     &["flott"],
@@ -26,8 +26,8 @@ pub(crate) const LAYERS: &[&[&str]] = &[
 
 /// Foreign crates, by the start of their names, and the only crates that may know them.
 const CONFINED: &[(&str, &[&str])] = &[
-    ("datafusion", &["sql", "functions", "operators"]),
-    ("object_store", &["env", "state", "connectors"]),
+    ("datafusion", &["sql", "functions", "operators", "savepoint"]),
+    ("object_store", &["env", "state", "connectors", "savepoint"]),
     ("axum", &["gateway", "flott"]),
     ("clap", &["flott"]),
     ("timely", &["benches"]),
@@ -210,7 +210,8 @@ mod tests {
         assert_eq!(findings(std::slice::from_ref(&rocksdb)), [""; 0]);
         assert!(findings(&[rocksdb, package("state", &[("rocksdb", false)])])[0].contains("only rocksdb may know"));
         assert!(
-            findings(&[package("core", &[("datafusion-expr", false)])])[0].contains("only sql, functions, operators")
+            findings(&[package("core", &[("datafusion-expr", false)])])[0]
+                .contains("only sql, functions, operators, savepoint")
         );
     }
 }

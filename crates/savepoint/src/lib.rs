@@ -1,0 +1,33 @@
+//! Canonical savepoints: the state of a job as a folder of Parquet tables with a manifest.
+//!
+//! A [`TableWriter`] turns rows of encoded bytes into a Parquet file and a [`TableReader`] turns it back into the same
+//! bytes. What a table holds stands in its [`TableSchema`]; what a savepoint holds stands in its [`Manifest`]. Nothing
+//! here knows state backends or jobs: bytes come in as [`Chunk`]s and go out through `std::io::Write`.
+
+mod chunk;
+mod column;
+mod folder;
+mod layout;
+mod manifest;
+#[cfg(feature = "query")]
+mod query;
+mod reader;
+mod table;
+mod writer;
+
+#[cfg(test)]
+mod tests;
+
+pub use chunk::{Chunk, Row};
+pub use folder::Folder;
+pub use manifest::{Manifest, OperatorEntry, StateEntry, TableFile};
+#[cfg(feature = "query")]
+pub use query::{AnswerFormat, Query};
+pub use reader::TableReader;
+pub use table::{TableKind, TableSchema};
+pub use writer::{TableWriter, WrittenTable};
+
+/// The examples of the book.
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/savepoints.md")]
+struct Book;

@@ -1,0 +1,181 @@
+//! SQL over the tables of a savepoint, by DataFusion. Reading only.
+//!
+//! A state is the table `<uid or name of its operator>.<name of the state>`, in lower case and with `_` for everything
+//! that is no letter or digit, so that no quotes are needed. Columns are called as in the files.
+
+use crate::folder::Folder;
+use crate::layout::Layout;
+use crate::manifest::{Manifest, OperatorEntry, StateEntry};
+use datafusion::arrow::array::RecordBatch;
+use datafusion::arrow::json::LineDelimitedWriter;
+use datafusion::arrow::util::pretty::pretty_format_batches;
+use datafusion::catalog::{CatalogProvider, MemoryCatalogProvider, MemorySchemaProvider, SchemaProvider};
+use datafusion::datasource::file_format::parquet::ParquetFormat;
+use datafusion::datasource::listing::{ListingOptions, ListingTable, ListingTableConfig, ListingTableUrl};
+use datafusion::error::DataFusionError;
+use datafusion::execution::runtime_env::RuntimeEnvBuilder;
+use datafusion::physical_plan::SendableRecordBatchStream;
+use datafusion::prelude::{SQLOptions, SessionConfig, SessionContext};
+use flott_core::{Error, Result};
+use futures_util::StreamExt;
+use std::collections::BTreeSet;
+use std::io::Write;
+use std::sync::Arc;
+
+/// Where the store of the savepoint is for DataFusion.
+const STORE: &str = "savepoint://folder";
+const CATALOG: &str = "savepoint";
+/// Memory that a query may take; one that needs more fails.
+const MEMORY_BYTES: usize = 1 << 30;
+/// Rows of a printed table: its columns are as wide as the widest value, so it is kept in memory.
+const PRINTED_ROWS: usize = 10_000;
+
+/// How an answer is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AnswerFormat {
+    /// A table for people, up to 10,000 rows.
+    Table,
+    /// A JSON object a line.
+    JsonLines,
+}
+
+/// The tables of a savepoint, open for SQL.
+pub struct Query {
+    session: SessionContext,
+    tables: Vec<String>,
+}
+
+impl Query {
+    /// Opens the tables that `manifest` names in `folder`.
+    ///
+    /// # Errors
+    /// `Corrupt` when the manifest names a table that is none.
+    pub fn open(folder: &Folder, manifest: &Manifest) -> Result<Query> {
+        let mut config = SessionConfig::new()
+            .with_information_schema(true)
+            .with_default_catalog_and_schema(CATALOG, "savepoint")
+            .with_create_default_catalog_and_schema(false);
+        // Columns are called as the job's fields are, so upper case needs no quotes.
+        config.options_mut().sql_parser.enable_ident_normalization = false;
+        let memory =
+            RuntimeEnvBuilder::new().with_memory_limit(MEMORY_BYTES, 1.0).build_arc().map_err(|e| failed(&e))?;
+        let session = SessionContext::new_with_config_rt(config, memory);
+        let url = ListingTableUrl::parse(STORE).map_err(|e| failed(&e))?;
+        session.register_object_store(url.object_store().as_ref(), folder.store().clone());
+        let catalog = MemoryCatalogProvider::new();
+        let mut tables = Vec::new();
+        let mut schemas = BTreeSet::new();
+        for operator in &manifest.operators {
+            let schema = unique(operator_name(operator), &mut schemas);
+            let states = MemorySchemaProvider::new();
+            let mut names = BTreeSet::new();
+            for state in operator.states.iter().filter(|state| !state.files.is_empty()) {
+                let name = unique(&state.name, &mut names);
+                let table = listing(folder, state)?;
+                states.register_table(name.clone(), Arc::new(table)).map_err(|e| failed(&e))?;
+                tables.push(format!("{schema}.{name}"));
+            }
+            catalog.register_schema(&schema, Arc::new(states)).map_err(|e| failed(&e))?;
+        }
+        session.register_catalog(CATALOG, Arc::new(catalog));
+        Ok(Query { session, tables })
+    }
+
+    /// The names of the tables, in the order of the manifest.
+    pub fn tables(&self) -> &[String] {
+        &self.tables
+    }
+
+    /// Runs a statement and writes what it answers. `SHOW TABLES` and `DESCRIBE table` say what there is.
+    ///
+    /// # Errors
+    /// `Invalid` when the statement is wrong or wants to change something; `Limit` when it needs too much memory;
+    /// `Corrupt` when a file is missing or damaged; those of writing to `out`.
+    pub async fn run(&self, sql: &str, format: AnswerFormat, out: &mut (dyn Write + Send)) -> Result<()> {
+        let only_reading = SQLOptions::new().with_allow_ddl(false).with_allow_dml(false).with_allow_statements(false);
+        let frame = self.session.sql_with_options(sql, only_reading).await.map_err(|e| self.wrong(&e))?;
+        let rows = frame.execute_stream().await.map_err(|e| self.wrong(&e))?;
+        match format {
+            AnswerFormat::Table => self.print(rows, out).await,
+            AnswerFormat::JsonLines => self.json(rows, out).await,
+        }
+    }
+
+    async fn print(&self, mut rows: SendableRecordBatchStream, out: &mut (dyn Write + Send)) -> Result<()> {
+        let mut batches: Vec<RecordBatch> = vec![RecordBatch::new_empty(rows.schema())];
+        let (mut count, mut more) = (0, false);
+        while let Some(batch) = rows.next().await {
+            let batch = batch.map_err(|e| self.wrong(&e))?;
+            let wanted = batch.num_rows().min(PRINTED_ROWS - count);
+            more = wanted < batch.num_rows();
+            count += wanted;
+            batches.push(batch.slice(0, wanted));
+            if more {
+                break;
+            }
+        }
+        let table = pretty_format_batches(&batches)
+            .map_err(|e| Error::internal("the answer cannot be printed").with_source(e))?;
+        let end = if more {
+            format!("the first {count} rows; ask for JSON lines to get all")
+        } else {
+            format!("{count} rows")
+        };
+        writeln!(out, "{table}\n{end}").map_err(|e| Error::io("the answer", e))
+    }
+
+    async fn json(&self, mut rows: SendableRecordBatchStream, out: &mut (dyn Write + Send)) -> Result<()> {
+        let mut writer = LineDelimitedWriter::new(out);
+        while let Some(batch) = rows.next().await {
+            let batch = batch.map_err(|e| self.wrong(&e))?;
+            writer.write(&batch).map_err(|e| Error::unavailable(format!("the answer cannot be written: {e}")))?;
+        }
+        writer.finish().map_err(|e| Error::unavailable(format!("the answer cannot be written: {e}")))
+    }
+
+    /// What is wrong with a statement, with the tables that there are.
+    fn wrong(&self, error: &DataFusionError) -> Error {
+        match error.find_root() {
+            DataFusionError::ResourcesExhausted(why) => {
+                Error::limit(format!("the query needs more than {} MiB: {why}; ask for less", MEMORY_BYTES >> 20))
+            }
+            DataFusionError::ObjectStore(why) => {
+                Error::corrupt(format!("a file of the savepoint cannot be read: {why}"))
+            }
+            DataFusionError::ParquetError(why) => Error::corrupt(format!("a file of the savepoint is damaged: {why}")),
+            root => Error::invalid(format!("{}; the tables are {}", root.strip_backtrace(), self.tables.join(", "))),
+        }
+    }
+}
+
+/// The table of a state: all its files.
+fn listing(folder: &Folder, state: &StateEntry) -> Result<ListingTable> {
+    let path = |file: &crate::TableFile| {
+        ListingTableUrl::parse(format!("{STORE}/{}", folder.path_of(&file.path))).map_err(|e| failed(&e))
+    };
+    let paths = state.files.iter().map(path).collect::<Result<Vec<_>>>()?;
+    let options = ListingOptions::new(Arc::new(ParquetFormat::default())).with_file_extension("");
+    let config = ListingTableConfig::new_with_multi_paths(paths)
+        .with_listing_options(options)
+        .with_schema(Layout::new(&state.table)?.arrow);
+    ListingTable::try_new(config).map_err(|e| failed(&e))
+}
+
+fn operator_name(operator: &OperatorEntry) -> &str {
+    operator.uid.as_deref().unwrap_or(&operator.name)
+}
+
+/// `name` as SQL takes it without quotes, with a number behind it if it is taken.
+fn unique(name: &str, taken: &mut BTreeSet<String>) -> String {
+    let plain: String =
+        name.chars().map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '_' }).collect();
+    let plain = if plain.starts_with(|c: char| c.is_ascii_alphabetic()) { plain } else { format!("_{plain}") };
+    let numbered = (2..).map(|n| format!("{plain}_{n}"));
+    let free = [plain.clone()].into_iter().chain(numbered).find(|name| !taken.contains(name)).unwrap_or(plain);
+    taken.insert(free.clone());
+    free
+}
+
+fn failed(error: &DataFusionError) -> Error {
+    Error::internal(format!("the tables of the savepoint cannot be opened: {}", error.strip_backtrace()))
+}

@@ -1,0 +1,137 @@
+//! Tests of SQL over a savepoint.
+
+use super::tables::write;
+use crate::{
+    AnswerFormat, Chunk, Folder, Manifest, OperatorEntry, Query, Row, StateEntry, TableFile, TableKind, TableSchema,
+};
+use flott_core::schema::Schema;
+use flott_core::{CheckpointId, ErrorKind, JobId, MaxParallelism, OperatorId, ProcessingTime, codec};
+use object_store::ObjectStoreExt;
+use object_store::memory::InMemory;
+use serde::{Deserialize, Serialize};
+use std::sync::Arc;
+
+#[derive(Serialize, Deserialize)]
+struct Totals {
+    count: u64,
+    #[serde(rename = "meanSeconds")]
+    mean: f64,
+    plan: Plan,
+    tags: Vec<String>,
+}
+
+#[derive(Serialize, Deserialize)]
+enum Plan {
+    Free,
+    Paid { cents: u32 },
+}
+
+/// A savepoint with two operators, one of which has a name for people only.
+async fn savepoint() -> (Folder, Manifest) {
+    let folder = Folder::new(Arc::new(InMemory::new()), "savepoints/sp-1").unwrap();
+    let mut operators = Vec::new();
+    for (uid, name, files) in [(Some("user-counts"), "Count", 2), (None, "Count by User!", 1)] {
+        let table = TableSchema::new(TableKind::Value, Schema::of::<Totals>()).key(Schema::String);
+        let mut tables = Vec::new();
+        for file in 0..files {
+            let mut chunk = Chunk::new();
+            for n in 0..100u32 {
+                let key = codec::to_bytes(&format!("user-{}", file * 100 + n)).unwrap();
+                let plan = if n % 2 == 0 { Plan::Free } else { Plan::Paid { cents: n } };
+                let totals = Totals { count: n.into(), mean: 0.5, plan, tags: vec!["a".into(), format!("t{n}")] };
+                let value = codec::to_bytes(&totals).unwrap();
+                chunk.push(Row { group: n, key: &key, value: &value, ..Row::default() });
+            }
+            let (bytes, written) = write(&table, &chunk);
+            let path = format!("{}/totals-{file}.parquet", operators.len());
+            folder.store().put(&folder.path_of(&path), bytes.into()).await.unwrap();
+            tables.push(TableFile::new(path, written));
+        }
+        operators.push(OperatorEntry {
+            id: OperatorId::from_uid(name),
+            uid: uid.map(str::to_owned),
+            name: name.to_owned(),
+            parallelism: 1,
+            max_parallelism: MaxParallelism::new(128).unwrap(),
+            finished: vec![false],
+            coordinator: None,
+            states: vec![StateEntry {
+                name: "Totals".into(),
+                table,
+                ttl_ms: None,
+                redistribution: None,
+                files: tables,
+            }],
+        });
+    }
+    (folder, Manifest::new(JobId([7; 16]), "job", CheckpointId(1), ProcessingTime(0), operators))
+}
+
+async fn ask(query: &Query, sql: &str, format: AnswerFormat) -> flott_core::Result<String> {
+    let mut out = Vec::new();
+    query.run(sql, format, &mut out).await?;
+    Ok(String::from_utf8(out).unwrap())
+}
+
+#[tokio::test]
+async fn states_are_tables() {
+    let (folder, manifest) = savepoint().await;
+    let query = Query::open(&folder, &manifest).unwrap();
+    assert_eq!(query.tables(), ["user_counts.totals", "count_by_user_.totals"]);
+    let json = |sql: &'static str| ask(&query, sql, AnswerFormat::JsonLines);
+    let found = json("SELECT count(*) AS n, sum(count) AS counts, max(meanSeconds) AS mean FROM user_counts.totals");
+    assert_eq!(found.await.unwrap(), "{\"n\":200,\"counts\":9900,\"mean\":0.5}\n");
+    let found = json(
+        "SELECT key, tags[2] AS tag, plan['variant'] AS plan, plan['Paid']['cents'] AS cents \
+         FROM count_by_user_.totals WHERE count IN (6, 7) ORDER BY key",
+    );
+    let expected = "{\"key\":\"user-6\",\"tag\":\"t6\",\"plan\":\"Free\"}\n\
+                    {\"key\":\"user-7\",\"tag\":\"t7\",\"plan\":\"Paid\",\"cents\":7}\n";
+    assert_eq!(found.await.unwrap(), expected);
+}
+
+#[tokio::test]
+async fn answers_are_printed() {
+    let (folder, manifest) = savepoint().await;
+    let query = Query::open(&folder, &manifest).unwrap();
+    let table = |sql: &'static str| ask(&query, sql, AnswerFormat::Table);
+    let shown = table("SHOW TABLES").await.unwrap();
+    assert!(shown.contains("user_counts") && shown.contains("count_by_user_"), "{shown}");
+    let shown = table("SELECT key, count FROM user_counts.totals WHERE key = 'user-42'").await.unwrap();
+    let expected = "\
++---------+-------+
+| key     | count |
++---------+-------+
+| user-42 | 42    |
++---------+-------+
+1 rows
+";
+    assert_eq!(shown, expected);
+    let shown = table("SELECT a.key FROM user_counts.totals a, user_counts.totals b").await.unwrap();
+    assert!(shown.ends_with("the first 10000 rows; ask for JSON lines to get all\n"), "{}", &shown[shown.len() - 80..]);
+}
+
+#[tokio::test]
+async fn only_reading_is_allowed() {
+    let (folder, manifest) = savepoint().await;
+    let query = Query::open(&folder, &manifest).unwrap();
+    let wrong = [
+        "SELEC 1",
+        "SELECT nothing FROM user_counts.totals",
+        "SELECT 1 FROM elsewhere",
+        "DROP TABLE user_counts.totals",
+        "CREATE EXTERNAL TABLE x STORED AS CSV LOCATION '/etc/hosts'",
+        "COPY (SELECT 1) TO '/tmp/x.csv'",
+        "INSERT INTO user_counts.totals SELECT * FROM user_counts.totals",
+        "SET datafusion.execution.batch_size = 1",
+    ];
+    for sql in wrong {
+        let error = ask(&query, sql, AnswerFormat::Table).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Invalid, "{sql}: {error}");
+        assert!(error.to_string().contains("the tables are user_counts.totals, count_by_user_.totals"), "{error}");
+    }
+    let path = folder.path_of("0/totals-0.parquet");
+    folder.store().delete(&path).await.unwrap();
+    let error = ask(&query, "SELECT count FROM user_counts.totals", AnswerFormat::Table).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Corrupt, "{error}");
+}
