@@ -6,7 +6,7 @@
 use flott_api::control::{TaskCommand, TaskEvent, TaskId};
 use flott_api::metrics::MetricRegistry;
 use flott_api::{AnySource, RuntimeMode};
-use flott_core::config::{CHECKPOINTING_MODE, CHECKPOINTS_DIRECTORY, STATE_BACKEND, TASK_CANCELLATION_TIMEOUT};
+use flott_core::config::{CHECKPOINTS_DIRECTORY, STATE_BACKEND, TASK_CANCELLATION_TIMEOUT};
 use flott_core::{AttemptId, Configuration, Error, Result};
 use flott_datastream::executor::JobSubmission;
 use flott_env::Env;
@@ -14,6 +14,7 @@ use flott_graph::{JobGraph, NodeKind};
 use flott_jobmanager::checkpoint::CheckpointConfig;
 use flott_jobmanager::job::{RestoreFrom, prepare};
 use flott_jobmanager::{Deployment, JobDescription, JobHandle, OperatorDescription, TaskGateway, VertexDescription};
+use flott_runtime::input::BarrierRule;
 use flott_state::checkpoint::CheckpointStorage;
 use flott_taskmanager::{TaskManager, Tasks};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -83,7 +84,7 @@ impl MiniCluster {
                 STATE_BACKEND.key
             )));
         }
-        let exactly_once = is_exactly_once(&job.config)?;
+        let barriers = BarrierRule::from_config(&job.config)?;
         let config = Arc::new(job.config);
         let mut graph = JobGraph::build(&job.graph, &job.settings)?;
         let description = describe(&graph, job.mode, config.clone(), &self.env)?;
@@ -98,25 +99,13 @@ impl MiniCluster {
             taskmanager: TaskManager::new(self.env.clone(), self.metrics.clone()),
             graph: Arc::new(graph),
             mode: job.mode,
-            exactly_once,
+            barriers,
             config,
             events,
             tasks: Mutex::new(None),
         };
         let (gateway, received) = interpose(Arc::new(gateway), received);
         Ok(prepared.start(gateway, received, &self.metrics))
-    }
-}
-
-fn is_exactly_once(config: &Configuration) -> Result<bool> {
-    let text = config.get(&CHECKPOINTING_MODE)?;
-    match text.to_ascii_uppercase().as_str() {
-        "EXACTLY_ONCE" => Ok(true),
-        "AT_LEAST_ONCE" => Ok(false),
-        _ => Err(Error::invalid(format!(
-            "option `{}` cannot be `{text}`: write EXACTLY_ONCE or AT_LEAST_ONCE",
-            CHECKPOINTING_MODE.key
-        ))),
     }
 }
 
@@ -160,7 +149,7 @@ struct LocalGateway {
     taskmanager: TaskManager,
     graph: Arc<JobGraph>,
     mode: RuntimeMode,
-    exactly_once: bool,
+    barriers: BarrierRule,
     config: Arc<Configuration>,
     events: mpsc::Sender<(TaskId, TaskEvent)>,
     /// Those of the current attempt.
@@ -175,7 +164,7 @@ impl TaskGateway for LocalGateway {
             graph: self.graph.clone(),
             attempt,
             mode: self.mode,
-            exactly_once: self.exactly_once,
+            barriers: self.barriers,
             restore,
             restore_files,
             checkpoints,

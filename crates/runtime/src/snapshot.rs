@@ -1,26 +1,30 @@
 //! What a barrier does to a task: hand the state over while records wait, write it while they go on.
 //!
 //! ```text
-//! barrier aligned (or injected)
+//! barrier aligned (or injected, or due to overtake)
 //!   1 operators emit what still belongs to the checkpoint        before_barrier
-//!   2 the barrier goes out on every channel
+//!   2 the barrier goes out on every channel, behind what has been emitted; if it is due, into channels that are full, too
+//!     if barriers overtake: what is in front of them is recorded (`in_flight`), until the last one has come
 //!   3 sinks prepare what is to be committed; all state is turned into bytes        (records wait until here)
-//!   4 the bytes are written on the I/O runtime, then the job master is told        Acknowledge or Decline
+//!   4 the bytes are written on the I/O runtime, and what was recorded, then the job master is told
+//!                                                                                Acknowledge or Decline
 //! ```
 
 use crate::chain::{Chain, Exit};
+use crate::in_flight::InFlight;
 use crate::source_task::SourceTask;
 use flott_api::control::{CheckpointTimes, TaskEvent, TaskId};
+use flott_api::metrics::Counter;
 use flott_core::Configuration;
 use flott_core::config::{CHECKPOINT_INLINE_THRESHOLD, CHECKPOINTING_INCREMENTAL};
-use flott_core::{Barrier, BarrierKind, OperatorId, Result, codec};
+use flott_core::{Barrier, BarrierKind, Error, OperatorId, Result, codec};
 use flott_env::Env;
 use flott_state::checkpoint::JobCheckpoints;
 use flott_state::keyed::KeyedFiles;
 use flott_state::operator::EncodedList;
-use flott_state::{Redistribution, SubtaskSnapshot};
+use flott_state::{InFlightDealing, InFlightSnapshot, Redistribution, SubtaskSnapshot};
 use std::time::Duration;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 
 /// The name of a source's splits in checkpoints.
 pub(crate) const SPLITS: &str = "_source/splits";
@@ -48,6 +52,24 @@ struct OperatorParts {
     operator: OperatorId,
     keyed: Option<KeyedFiles>,
     lists: Vec<EncodedList>,
+}
+
+/// What is in front of a task's operators, once it is known.
+pub(crate) struct InFlightParts {
+    pub(crate) dealing: InFlightDealing,
+    pub(crate) parts: oneshot::Receiver<InFlight>,
+}
+
+/// What is being recorded beside the state, and what is measured until it is there.
+pub(crate) struct Recorded {
+    /// The head, to which it is bound.
+    pub(crate) operator: OperatorId,
+    pub(crate) in_flight: InFlightParts,
+    /// When the first barrier came.
+    pub(crate) aligning: Duration,
+    pub(crate) bytes_in: Counter,
+    /// How many bytes had come by then.
+    pub(crate) bytes_before: u64,
 }
 
 /// The state of every operator of a task as bytes in memory.
@@ -90,9 +112,11 @@ pub(crate) async fn take(
 }
 
 /// Step 4: writes the bytes beside the stream and reports.
+#[expect(clippy::too_many_arguments, reason = "it is the end of the walk, where everything comes together")]
 pub(crate) fn write(
     env: &Env,
     parts: TaskParts,
+    recorded: Option<Recorded>,
     barrier: Barrier,
     writer: SnapshotWriter,
     task: TaskId,
@@ -102,7 +126,11 @@ pub(crate) fn write(
     let clock = env.clone();
     let started = env.elapsed();
     let writing = env.spawn(async move {
-        let written = write_all(parts, barrier, &writer).await;
+        let mut written = write_all(parts, barrier, &writer).await;
+        if let (Ok(snapshot), Some(recorded)) = (&mut written, recorded) {
+            let added = write_in_flight(snapshot, recorded, barrier, &writer, &mut times, &clock).await;
+            written = added.and(written);
+        }
         times.asynchronous = clock.elapsed().saturating_sub(started);
         let event = match written {
             Ok(snapshot) => TaskEvent::Acknowledge { checkpoint: barrier.checkpoint, snapshot, times },
@@ -112,6 +140,31 @@ pub(crate) fn write(
         let _ = events.send((task, event)).await;
     });
     writing.detach();
+}
+
+/// Waits for what is being recorded and writes it.
+async fn write_in_flight(
+    snapshot: &mut SubtaskSnapshot,
+    recorded: Recorded,
+    barrier: Barrier,
+    writer: &SnapshotWriter,
+    times: &mut CheckpointTimes,
+    clock: &Env,
+) -> Result<()> {
+    let Recorded { operator, in_flight: InFlightParts { dealing, parts }, aligning, bytes_in, bytes_before } = recorded;
+    let Ok(in_flight) = parts.await else {
+        return Err(Error::unavailable("the checkpoint was given up before all of its barriers had come"));
+    };
+    times.alignment = times.alignment.max(clock.elapsed().saturating_sub(aligning));
+    times.processed_in_flight_bytes = bytes_in.get().saturating_sub(bytes_before);
+    times.persisted_in_flight_bytes = in_flight.byte_count();
+    let elements = in_flight.elements();
+    let bytes = in_flight.encode()?;
+    let data = writer.checkpoints.write_blob(barrier.checkpoint, bytes, writer.inline_bytes_max).await?;
+    if let Some((_, head)) = snapshot.operators.iter_mut().find(|(id, _)| *id == operator) {
+        head.in_flight = Some(InFlightSnapshot { dealing, elements, data });
+    }
+    Ok(())
 }
 
 async fn write_all(parts: TaskParts, barrier: Barrier, writer: &SnapshotWriter) -> Result<SubtaskSnapshot> {

@@ -3,15 +3,27 @@ use crate::exchange::channel::{Sender, gate};
 use flott_core::BarrierKind;
 use std::task::Waker;
 
+/// Channels of one edge into each of some inputs, numbered through.
+pub(crate) fn channels(inputs: &[usize], dealing: Option<InFlightDealing>) -> Vec<InputChannel> {
+    let of = |(input, count): (u32, &usize)| {
+        (0..*count as u32).map(move |sender| InputChannel { name: ChannelName { input, edge: 0, sender }, dealing })
+    };
+    (0..).zip(inputs).flat_map(of).collect()
+}
+
 fn input(inputs: &[usize]) -> (Input, Vec<Sender>) {
     let (gate, senders) = gate(inputs.iter().sum(), 100);
-    (Input::new(gate, inputs, true), senders)
+    (Input::new(gate, channels(inputs, None), inputs.len(), BarrierRule::ALIGNED), senders)
+}
+
+fn poll(input: &mut Input) -> Poll<InputEvent> {
+    input.poll_next(&mut Context::from_waker(Waker::noop()), || ProcessingTime(0)).map(|event| event.unwrap())
 }
 
 /// Everything that can be had now, in short.
 fn drain(input: &mut Input) -> Vec<String> {
     let mut events = Vec::new();
-    while let Poll::Ready(event) = input.poll_next(&mut Context::from_waker(Waker::noop())) {
+    while let Poll::Ready(event) = poll(input) {
         events.push(match event {
             InputEvent::Batch(n, batch) => format!("rows {n} {:?}", batch.into_rows::<u32>().unwrap().0),
             InputEvent::Watermark(w) => format!("watermark {}", w.0),
@@ -28,7 +40,11 @@ fn rows(n: u32) -> Element {
 }
 
 fn barrier(n: u64) -> Element {
-    Element::Barrier(Barrier { checkpoint: CheckpointId(n), kind: BarrierKind::Checkpoint })
+    Element::Barrier(Barrier {
+        checkpoint: CheckpointId(n),
+        kind: BarrierKind::Checkpoint,
+        triggered: ProcessingTime(0),
+    })
 }
 
 fn send(sender: &Sender, elements: impl IntoIterator<Item = Element>) {

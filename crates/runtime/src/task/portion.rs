@@ -1,8 +1,11 @@
 //! How much is worked on before what came of it is sent: all of a batch, unless functions make many records of one.
 //! Then less, so that not too many records wait in memory for room in a channel; and a source is asked for so few that
 //! those made of them are used up while they are in the processor's cache.
+//!
+//! Where barriers overtake a portion is also one that takes little time: a barrier waits for it.
 
 use flott_core::Batch;
+use std::time::Duration;
 
 /// About so many records may wait to be sent.
 const WAITING_MAX: usize = 1 << 16;
@@ -11,28 +14,62 @@ const MADE: usize = 512;
 /// From so many records made of one on.
 const MANY: usize = 2;
 
+/// About so long a portion may take where barriers overtake.
+const SLICE: Duration = Duration::from_millis(2);
+/// Rows of the first portion there, as long as nobody knows what they take.
+const FIRST: usize = 64;
+/// A portion has at most so many times as many rows as the one before.
+const GROWTH: usize = 8;
+
 /// What came of the batch before.
 #[derive(Default)]
 pub(super) struct Portion {
     rows: usize,
     made: usize,
+    /// Rows of all batches so far.
+    begun: u64,
+    /// How many rows may be worked on in a slice of time, if that matters.
+    slice_rows: Option<usize>,
 }
 
 impl Portion {
+    /// Portions that take little time each.
+    pub(super) fn short() -> Self {
+        Portion { slice_rows: Some(FIRST), ..Portion::default() }
+    }
+
     /// Of `rows` rows the chain has made so many.
     pub(super) fn learn(&mut self, rows: usize, made: u64) {
-        *self = Portion { rows, made: usize::try_from(made).unwrap_or(usize::MAX) };
+        self.rows = rows;
+        self.made = usize::try_from(made).unwrap_or(usize::MAX);
+        self.begun += rows as u64;
+    }
+
+    /// Rows that have been worked on so far.
+    pub(super) fn rows_begun(&self) -> u64 {
+        self.begun
+    }
+
+    /// Those since `begun` have taken so long, the time in sinks included.
+    pub(super) fn took(&mut self, begun: u64, time: Duration) {
+        let rows = usize::try_from(self.begun - begun).unwrap_or(usize::MAX);
+        if let Some(slice_rows) = self.slice_rows.as_mut().filter(|_| rows > 0) {
+            let fitting = rows as u128 * SLICE.as_nanos() / time.as_nanos().max(1);
+            let fitting = usize::try_from(fitting).unwrap_or(usize::MAX);
+            *slice_rows = fitting.clamp(1, rows.max(*slice_rows).saturating_mul(GROWTH));
+        }
     }
 
     /// Cuts `batch` down to a portion; the rest is for later.
     pub(super) fn cut(&self, batch: &mut Batch) -> Option<Batch> {
-        let rows = self.rows_for(WAITING_MAX);
+        let rows = self.rows_for(WAITING_MAX).min(self.slice_rows.unwrap_or(usize::MAX));
         (batch.len() > rows).then(|| batch.split_off(rows))
     }
 
     /// How many rows a source is best asked for.
     pub(super) fn to_read(&self) -> usize {
-        if self.made > self.rows.saturating_mul(MANY) { self.rows_for(MADE) } else { usize::MAX }
+        let made = if self.made > self.rows.saturating_mul(MANY) { self.rows_for(MADE) } else { usize::MAX };
+        made.min(self.slice_rows.unwrap_or(usize::MAX))
     }
 
     /// Of how many rows about `made` come.

@@ -26,7 +26,7 @@ pub mod redistribute;
 pub use compare::{Fate, JobOperator, RestoreReport, compare};
 pub use job::JobCheckpoints;
 pub use metadata::{CheckpointMetadata, OperatorMetadata};
-pub use redistribute::{ItemRange, ListPiece, ListRestore, SubtaskRestore, redistribute};
+pub use redistribute::{InFlightRestore, ItemRange, ListPiece, ListRestore, SubtaskRestore, redistribute};
 pub use storage::CheckpointStorage;
 
 #[cfg(test)]
