@@ -215,6 +215,8 @@ impl Task {
 
     async fn on_command(&mut self, command: TaskCommand) -> Result<()> {
         match command {
+            // It may be said twice.
+            TaskCommand::Trigger(barrier) if self.taken.is_some_and(|t| barrier.checkpoint <= t.checkpoint) => {}
             TaskCommand::Trigger(barrier) => {
                 self.requested = Some(barrier);
                 self.answer_trigger().await?;
