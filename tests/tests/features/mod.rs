@@ -16,4 +16,5 @@ mod restoring;
 mod sources;
 mod streams;
 mod time;
+mod unaligned;
 mod uploads;
