@@ -57,6 +57,7 @@ fn every_job_gives_its_output_when_barriers_overtake_at_any_parallelism() {
 #[test]
 fn seeds_of_barriers_that_overtake_under_backpressure() {
     let seeds = seeds(0..UNALIGNED_SEEDS).unwrap();
+    let is_usual = seeds == (0..UNALIGNED_SEEDS);
     let summary = sweep_through(ALL, seeds, |seed| Plan::draw(seed).unaligned());
     let summary = summary.unwrap_or_else(|failures| panic!("{failures}"));
     let total = &summary.total;
@@ -67,7 +68,9 @@ fn seeds_of_barriers_that_overtake_under_backpressure() {
         total.restores,
         total.in_flight_bytes
     );
-    assert!(total.in_flight_bytes > 0);
+    if is_usual {
+        assert!(total.crashes() > 300 && total.restores > 300 && total.in_flight_bytes > 100_000);
+    }
 }
 
 #[test]

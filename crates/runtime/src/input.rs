@@ -323,9 +323,19 @@ impl Input {
         self.aligner.is_aligning()
     }
 
-    /// Whether every channel has ended.
-    pub fn has_ended(&self) -> bool {
-        self.aligner.all_ended()
+    /// When a checkpoint that was triggered may be taken without any barrier, because all that will come is the end.
+    pub fn answers_at(&self, barrier: Barrier) -> Option<ProcessingTime> {
+        let may = self.aligner.is_ending() && !self.aligner.knows(barrier.checkpoint);
+        self.overtakes_at(barrier).filter(|_| may)
+    }
+
+    /// A checkpoint was triggered for which no barrier will come.
+    ///
+    /// # Errors
+    /// As [`Input::poll_next`].
+    pub fn trigger(&mut self, barrier: Barrier) -> Result<()> {
+        let outcome = self.aligner.on_triggered(barrier);
+        self.align(outcome)
     }
 
     fn overtakes_at(&self, barrier: Barrier) -> Option<ProcessingTime> {

@@ -94,8 +94,9 @@ fn a_record_that_was_overtaken_is_late_or_on_time_as_it_would_have_been() {
     assert!(in_flight_bytes > 10_000 && restores > 40, "{in_flight_bytes} bytes, {restores} restores");
 }
 
-/// The longest of the checkpoints of a job whose sink takes a batch of up to 8 rows every 40 ms or so, and how many there were.
-fn longest(options: &[(&str, &str)]) -> (Duration, u64, u64) {
+/// The longest of the checkpoints of a job whose sink takes a batch of up to 8 rows every 40 ms or so, how many there
+/// were in 2 seconds, and the bytes of records that were overtaken.
+fn longest(options: &[(&str, &str)], build: impl FnOnce(&World, &StreamExecutionEnvironment)) -> (Duration, u64, u64) {
     let world = World::new(1, Trace::new());
     let mut faults = Faults { pace: Pace { rows_max: 64, ..Pace::default() }, ..Faults::default() };
     faults.ledger.write_max = Duration::from_millis(80);
@@ -108,13 +109,8 @@ fn longest(options: &[(&str, &str)]) -> (Duration, u64, u64) {
     let options: Vec<_> = base.iter().chain(options).copied().collect();
     Env::run_simulation(3, |env| async move {
         let storage = CheckpointStorage::memory(&env);
-        let job = cluster::start(&env, &storage, &options, |env| {
-            let numbers =
-                env.from_source(world.replay(vec![(0..4000u64).collect()]), WatermarkStrategy::no_watermarks(), "n");
-            numbers.rebalance().map(|n| n + 1).rebalance().sink_to(world.ledger("numbers"));
-        });
-        let job = job.await.unwrap();
-        env.sleep(Duration::from_secs(8)).await;
+        let job = cluster::start(&env, &storage, &options, |env| build(&world, env)).await.unwrap();
+        env.sleep(Duration::from_secs(2)).await;
         let stats = job.handle.checkpoint_stats();
         job.handle.cancel();
         job.handle.result().await.unwrap();
@@ -125,18 +121,61 @@ fn longest(options: &[(&str, &str)]) -> (Duration, u64, u64) {
     .unwrap()
 }
 
+/// More numbers than the sink takes.
+fn numbers(world: &World, env: &StreamExecutionEnvironment) {
+    let numbers = world.replay(vec![(0..4000u64).collect()]);
+    let numbers = env.from_source(numbers, WatermarkStrategy::no_watermarks(), "n");
+    numbers.rebalance().map(|n| n + 1).rebalance().sink_to(world.ledger("numbers"));
+}
+
 #[test]
 fn checkpoints_are_short_behind_a_slow_sink() {
-    let (aligned, _, none) = longest(&[]);
-    let (unaligned, count, bytes) = longest(&[UNALIGNED]);
+    let (aligned, _, none) = longest(&[], numbers);
+    let (unaligned, count, bytes) = longest(&[UNALIGNED], numbers);
     assert!(aligned > Duration::from_millis(250) && none == 0, "aligned: {aligned:?}, {none} bytes in flight");
     // No longer than the sink takes for the batch that it has in hand.
-    assert!(unaligned <= Duration::from_millis(160) && count > 40, "{count} checkpoints of up to {unaligned:?}");
+    assert!(unaligned <= Duration::from_millis(160) && count > 12, "{count} checkpoints of up to {unaligned:?}");
     assert!(bytes > 0);
     let (after_a_while, _, bytes) =
-        longest(&[UNALIGNED, ("execution.checkpointing.aligned-checkpoint-timeout", "100 ms")]);
+        longest(&[UNALIGNED, ("execution.checkpointing.aligned-checkpoint-timeout", "100 ms")], numbers);
     assert!(after_a_while > unaligned && after_a_while <= Duration::from_millis(260), "{after_a_while:?}");
     assert!(bytes > 0);
+}
+
+/// Emits its key when event time has come to 100.
+#[derive(Clone)]
+struct AtHundred;
+
+impl KeyedProcessFunction for AtHundred {
+    type Key = u32;
+    type In = Row;
+    type Out = u32;
+
+    fn process(&mut self, _: Row, cx: &mut KeyedContext<'_, u32>, _: &mut Collector<u32>) -> Result<()> {
+        cx.timer_service().register_event_time_timer(EventTime(100))
+    }
+
+    fn on_timer(&mut self, _: Timer, cx: &mut KeyedContext<'_, u32>, out: &mut Collector<u32>) -> Result<()> {
+        out.collect(*cx.current_key()?);
+        Ok(())
+    }
+}
+
+/// One watermark that fires more timers than the sink takes records in the time.
+fn many_timers(world: &World, env: &StreamExecutionEnvironment) {
+    let rows: Vec<Row> = (0..150_000).map(|key| (Some(key), 10)).chain([(None, 200)]).collect();
+    let rows = world.replay_timed(vec![rows], |row| row.1);
+    let rows = env.from_source(rows, WatermarkStrategy::for_generator(|| Marks), "rows");
+    rows.key_by(|row| row.0.unwrap_or_default()).process(AtHundred).rebalance().sink_to(world.ledger("keys"));
+}
+
+#[test]
+fn barriers_overtake_while_the_timers_of_a_watermark_fire() {
+    let (interrupted, count, _) = longest(&[UNALIGNED], many_timers);
+    assert!(interrupted <= Duration::from_millis(160) && count > 12, "{count} checkpoints of up to {interrupted:?}");
+    let not = ("execution.checkpointing.unaligned.interruptible-timers.enabled", "false");
+    let (_, few, _) = longest(&[UNALIGNED, not], many_timers);
+    assert!(few < 3, "{few} checkpoints");
 }
 
 #[test]

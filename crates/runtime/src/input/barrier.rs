@@ -132,6 +132,15 @@ impl BarrierAligner {
         }
     }
 
+    /// A checkpoint that is due was triggered, and no barrier will come for it: every channel's end is there.
+    pub fn on_triggered(&mut self, barrier: Barrier) -> Alignment {
+        if !self.is_ending() || !self.join(barrier) {
+            return Alignment::Continue;
+        }
+        self.is_due = true;
+        self.decide()
+    }
+
     /// The checkpoint has waited long enough for its barriers to come through.
     pub fn on_due(&mut self, checkpoint: CheckpointId) -> Alignment {
         if self.current.is_none_or(|current| current.checkpoint != checkpoint) {
@@ -178,6 +187,17 @@ impl BarrierAligner {
     /// Whether every channel has ended.
     pub fn all_ended(&self) -> bool {
         self.channels.iter().all(|channel| channel.ended)
+    }
+
+    /// Whether every channel has ended or will end, with no barrier before.
+    pub fn is_ending(&self) -> bool {
+        self.channels.iter().all(|channel| channel.end_announced)
+    }
+
+    /// Whether the checkpoint is under way or over.
+    pub fn knows(&self, checkpoint: CheckpointId) -> bool {
+        let is_current = self.current.is_some_and(|current| current.checkpoint >= checkpoint);
+        is_current || self.settled.is_some_and(|settled| settled >= checkpoint)
     }
 
     /// Whether a barrier has been read and others are waited for.

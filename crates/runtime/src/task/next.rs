@@ -85,10 +85,11 @@ impl Task {
         if self.overtakes_at().is_some_and(|at| at <= now) {
             return Poll::Ready(Ok(Next::Overtake));
         }
-        if let Some(barrier) = self.requested.filter(|_| self.answers_at().is_some_and(|at| at <= now)) {
-            return Poll::Ready(Ok(Next::Input(InputEvent::Barrier(barrier))));
-        }
+        let answered = self.requested.filter(|_| self.answers_at().is_some_and(|at| at <= now));
         if let (true, TaskInput::Channels(input)) = (self.can_be_interrupted(), &mut self.input) {
+            if let Some(barrier) = answered {
+                input.trigger(barrier)?;
+            }
             return input.poll_urgent(task, || now).map(|event| event.map(Next::Input));
         }
         Poll::Pending
@@ -168,12 +169,11 @@ impl Task {
         barrier.and_then(|barrier| self.rule.overtakes_at(barrier)).filter(|_| self.chain.can_overtake())
     }
 
-    /// When a checkpoint that was asked for may be taken although what was begun is not done: no barrier will come for
-    /// it, because all channels have ended.
+    /// When a checkpoint that was asked for may be taken for which no barrier will come.
     fn answers_at(&self) -> Option<ProcessingTime> {
         let TaskInput::Channels(input) = &self.input else { return None };
-        let may = input.has_ended() && self.can_be_interrupted() && !self.ended && self.replays.is_empty();
-        self.requested.filter(|_| may).and_then(|barrier| self.rule.overtakes_at(barrier))
+        let may = self.can_be_interrupted() && !self.ended && self.replays.is_empty();
+        self.requested.filter(|_| may).and_then(|barrier| input.answers_at(barrier))
     }
 
     fn next_wakeup(&self, is_held: bool) -> Option<ProcessingTime> {

@@ -100,6 +100,17 @@ fn channels_on_which_no_barrier_may_overtake_are_waited_for() {
 }
 
 #[test]
+fn a_checkpoint_is_taken_without_barriers_when_all_that_will_come_is_the_end() {
+    let mut aligner = aligner(2, Barriers::Overtaking);
+    aligner.on_end_announced(0);
+    assert_eq!(aligner.on_triggered(barrier(1)), Alignment::Continue, "a barrier may come on the other channel");
+    aligner.on_end_announced(1);
+    assert_eq!(aligner.on_triggered(barrier(1)), Alignment::Overtake(barrier(1)));
+    assert!(aligner.is_overtaken(0) && aligner.is_overtaken(1) && !aligner.has_to_record());
+    assert!(aligner.knows(CheckpointId(1)) && !aligner.knows(CheckpointId(2)));
+}
+
+#[test]
 fn what_was_restored_is_worked_off_before_a_barrier_overtakes() {
     let mut aligner = aligner(1, Barriers::Overtaking);
     aligner.hold();
