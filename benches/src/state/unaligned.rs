@@ -1,5 +1,5 @@
-//! How long a checkpoint takes while a sink holds everything back: aligned, unaligned, and of the same job when it has
-//! nearly nothing to do.
+//! How long a checkpoint takes while a sink holds everything back: aligned, unaligned, and of the same job with the same
+//! state when nothing holds it back.
 
 use crate::bench::{Bench, Case, Failure};
 use crate::child::{self, Run, Sample};
@@ -18,11 +18,13 @@ const BAR: f64 = 2.0;
 const INTERVAL: Duration = Duration::from_millis(50);
 /// What the sink takes for a record.
 const PER_RECORD: Duration = Duration::from_micros(100);
+/// Keys that are counted. The sink is fast until each of them has come.
+const KEYS: u64 = 100_000;
 /// Records a second of the idle job.
-const IDLE_RATE: f64 = 200.0;
+const IDLE_RATE: f64 = 50_000.0;
 /// Checkpoints of a run that count; the first ones do not, until all channels are full.
 const CHECKPOINTS: usize = 60;
-const WARM_UP: Duration = Duration::from_secs(2);
+const WARM_UP: Duration = Duration::from_secs(4);
 /// Aligned ones take so long that few will do.
 const AT_MOST: Duration = Duration::from_secs(30);
 const POLL: Duration = Duration::from_micros(500);
@@ -51,12 +53,17 @@ fn child(run: &Run) -> Result<Sample, Failure> {
     env.configure("execution.checkpointing.unaligned.enabled", (run.engine != "aligned").to_string());
     let options = DataGenOptions::new();
     let options = if run.engine == "idle" { options.with_rate_per_second(IDLE_RATE) } else { options };
-    let counts = env.datagen(|n| n, options).key_by(|n| n % 1000).map_with_state(|n, count: &mut Option<u64>| {
+    let counts = env.datagen(|n| n, options).key_by(|n| n % KEYS).map_with_state(|n, count: &mut Option<u64>| {
         let count = count.get_or_insert(0);
         *count += 1;
         (n, *count)
     });
-    counts.rebalance().for_each(|_| std::thread::sleep(PER_RECORD));
+    let is_slow = run.engine != "idle";
+    counts.rebalance().for_each(move |(n, _): (u64, u64)| {
+        if is_slow && n > KEYS {
+            std::thread::sleep(PER_RECORD);
+        }
+    });
     let mut durations_ms = Vec::new();
     let sample = child::measure(|| {
         let job = env.execute_async("unaligned")?;

@@ -126,11 +126,17 @@ pub(crate) fn write(
     let clock = env.clone();
     let started = env.elapsed();
     let writing = env.spawn(async move {
-        let mut written = write_all(parts, barrier, &writer).await;
-        if let (Ok(snapshot), Some(recorded)) = (&mut written, recorded) {
-            let added = write_in_flight(snapshot, recorded, barrier, &writer, &mut times, &clock).await;
-            written = added.and(written);
-        }
+        let state = write_all(parts, barrier, &writer);
+        let in_flight = write_in_flight(recorded, barrier, &writer, &mut times, &clock);
+        let written = futures_util::future::try_join(state, in_flight).await;
+        let written = written.map(|(mut snapshot, in_flight)| {
+            if let Some((operator, in_flight)) = in_flight
+                && let Some((_, head)) = snapshot.operators.iter_mut().find(|(id, _)| *id == operator)
+            {
+                head.in_flight = Some(in_flight);
+            }
+            snapshot
+        });
         times.asynchronous = clock.elapsed().saturating_sub(started);
         let event = match written {
             Ok(snapshot) => TaskEvent::Acknowledge { checkpoint: barrier.checkpoint, snapshot, times },
@@ -142,16 +148,16 @@ pub(crate) fn write(
     writing.detach();
 }
 
-/// Waits for what is being recorded and writes it.
+/// Waits for what is being recorded, if anything is, and writes it. Returns which operator it is bound to.
 async fn write_in_flight(
-    snapshot: &mut SubtaskSnapshot,
-    recorded: Recorded,
+    recorded: Option<Recorded>,
     barrier: Barrier,
     writer: &SnapshotWriter,
     times: &mut CheckpointTimes,
     clock: &Env,
-) -> Result<()> {
-    let Recorded { operator, in_flight: InFlightParts { dealing, parts }, aligning, bytes_in, bytes_before } = recorded;
+) -> Result<Option<(OperatorId, InFlightSnapshot)>> {
+    let Some(Recorded { operator, in_flight, aligning, bytes_in, bytes_before }) = recorded else { return Ok(None) };
+    let InFlightParts { dealing, parts } = in_flight;
     let Ok(in_flight) = parts.await else {
         return Err(Error::unavailable("the checkpoint was given up before all of its barriers had come"));
     };
@@ -161,10 +167,7 @@ async fn write_in_flight(
     let elements = in_flight.elements();
     let bytes = in_flight.encode()?;
     let data = writer.checkpoints.write_blob(barrier.checkpoint, bytes, writer.inline_bytes_max).await?;
-    if let Some((_, head)) = snapshot.operators.iter_mut().find(|(id, _)| *id == operator) {
-        head.in_flight = Some(InFlightSnapshot { dealing, elements, data });
-    }
-    Ok(())
+    Ok(Some((operator, InFlightSnapshot { dealing, elements, data })))
 }
 
 async fn write_all(parts: TaskParts, barrier: Barrier, writer: &SnapshotWriter) -> Result<SubtaskSnapshot> {

@@ -17,7 +17,7 @@ const MADE: usize = 512;
 const MANY: usize = 2;
 
 /// About so long a portion may take where barriers overtake.
-const SLICE: Duration = Duration::from_millis(2);
+const SLICE: Duration = Duration::from_millis(1);
 /// Rows of the first portion there, as long as nobody knows what they take.
 const FIRST: usize = 64;
 /// A row that takes so many times as long as the fastest lately shows that the portion is too small.
