@@ -159,7 +159,7 @@ impl Drop for Started {
 }
 
 /// The child's side: runs what the command line says and prints the sample.
-pub(crate) fn main(cases: &[Case], arguments: &[String]) -> Result<(), Failure> {
+pub(crate) fn main(cases: &[&Case], arguments: &[String]) -> Result<(), Failure> {
     let run = Run::from_arguments(arguments)?;
     let case = cases.iter().find(|case| case.name == run.case).ok_or_else(|| format!("no case `{}`", run.case))?;
     let sample = (case.child)(&run)?;

@@ -1,8 +1,8 @@
-//! Benchmarks: `cargo xtask bench engine [--case NAME] [--peer flink ...]`.
+//! Benchmarks: `cargo xtask bench GROUP [--case NAME] [--peer flink ...]`, of which groups there are `engine` and `state`.
 //!
 //! ```text
 //! main.rs     the command line
-//! bench.rs    what a case is; the list of the engine's cases is in engine/
+//! bench.rs    what a case is; the cases of each group are in a folder of its name
 //! child.rs    one measured run: a process of its own, so that its CPU time and memory are its own
 //! report.rs   medians, and the line of JSON that a case prints
 //! flink.rs    Apache Flink as a peer
@@ -23,13 +23,14 @@ mod child;
 mod engine;
 mod flink;
 mod report;
+mod state;
 
-use bench::{Bench, Failure};
+use bench::{Bench, Case, Failure};
 use flink::Flink;
 use flott::ParameterTool;
 
 const USAGE: &str = "\
-Usage: flott-benches engine [OPTIONS]
+Usage: flott-benches engine|state [OPTIONS]
 
 Prints one line of JSON per case:
   {\"bench\":\"engine\",\"case\":..,\"value\":..,\"unit\":..,\"peer\":{name: value},\"bar\":..,\"holds\":true|false}
@@ -45,11 +46,20 @@ Options:
   --flink-cache DIR   where the harness keeps Flink (330 MB), target/flink when not given
   --flink-events N    records of a run of Flink, 10000000 when not given";
 
+/// The groups of cases.
+const GROUPS: &[(&str, &[Case])] = &[("engine", engine::CASES), ("state", state::CASES)];
+
 fn main() -> Result<(), Failure> {
     let mut args = std::env::args().skip(1);
     match args.next().as_deref() {
-        Some("engine") => engine_cases(&ParameterTool::from_args(args)?),
-        Some(child::VERB) => child::main(engine::CASES, &args.collect::<Vec<_>>()),
+        Some(child::VERB) => {
+            let cases: Vec<&Case> = GROUPS.iter().flat_map(|(_, cases)| *cases).collect();
+            child::main(&cases, &args.collect::<Vec<_>>())
+        }
+        Some(group) if GROUPS.iter().any(|(name, _)| *name == group) => {
+            let cases = GROUPS.iter().filter(|(name, _)| *name == group).flat_map(|(_, cases)| *cases);
+            run_cases(group, cases, &ParameterTool::from_args(args)?)
+        }
         _ => {
             println!("{USAGE}");
             Ok(())
@@ -57,13 +67,13 @@ fn main() -> Result<(), Failure> {
     }
 }
 
-fn engine_cases(args: &ParameterTool) -> Result<(), Failure> {
+fn run_cases(group: &str, cases: impl Iterator<Item = &'static Case>, args: &ParameterTool) -> Result<(), Failure> {
     if args.has("help") {
         println!("{USAGE}");
         return Ok(());
     }
     let start = args.get("case").unwrap_or_default();
-    let cases: Vec<_> = engine::CASES.iter().filter(|case| case.name.starts_with(start)).collect();
+    let cases: Vec<_> = cases.filter(|case| case.name.starts_with(start)).collect();
     if cases.is_empty() {
         return Err(format!("no case begins with `{start}`; --list names them").into());
     }
@@ -85,7 +95,7 @@ fn engine_cases(args: &ParameterTool) -> Result<(), Failure> {
     let mut failed = Vec::new();
     for case in cases {
         // One case that cannot be measured does not take the others with it.
-        if let Err(failure) = (case.measure)(&bench).and_then(|line| line.print("engine", case.name)) {
+        if let Err(failure) = (case.measure)(&bench).and_then(|line| line.print(group, case.name)) {
             eprintln!("{}: {failure}", case.name);
             failed.push(case.name);
         }

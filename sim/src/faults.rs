@@ -60,6 +60,8 @@ pub struct LedgerFaults {
     pub answer_lost: f64,
     /// The target is away for this part of the life, in milliseconds.
     pub away_ms: Range<u64>,
+    /// A batch of rows takes the writer up to this long.
+    pub write_max: Duration,
 }
 
 /// User code fails at a call.
@@ -177,6 +179,7 @@ impl LedgerFaults {
             stage_fails: chance(random, 0.05),
             answer_lost: chance(random, 0.5),
             away_ms: part_of_life(random),
+            write_max: if random.u8(..4) == 0 { up_to_ms(random, 20) } else { Duration::ZERO },
         }
     }
 }

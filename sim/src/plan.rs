@@ -81,6 +81,19 @@ impl Plan {
         Plan { seed, data_seed: seed, lives }
     }
 
+    /// The same with barriers that overtake, under backpressure: channels have little room, and the sink is slow.
+    #[must_use]
+    pub fn unaligned(mut self) -> Self {
+        let mut random = Rng::with_seed(self.seed ^ 0xBA55);
+        for life in &mut self.lives {
+            life.options.extend(unaligned_options(&mut random));
+            life.options.push(("flott.exchange.batch-rows", [1, 3, 8][random.usize(..3)].to_string()));
+            life.options.push(("flott.exchange.channel-batches", random.u32(1..3).to_string()));
+            life.faults.ledger.write_max = Duration::from_millis(random.u64(1..12));
+        }
+        self
+    }
+
     /// Several lives with faults of every kind and parallelism, and a quiet one to the end.
     pub fn draw(seed: u64) -> Self {
         let mut random = Rng::with_seed(seed);
@@ -128,6 +141,16 @@ impl Life {
     }
 }
 
+/// Barriers that overtake, at once or after a while.
+fn unaligned_options(random: &mut Rng) -> Vec<(&'static str, String)> {
+    let after_ms = if random.bool() { 0 } else { random.u64(1..40) };
+    vec![
+        ("execution.checkpointing.unaligned.enabled", "true".to_owned()),
+        ("execution.checkpointing.aligned-checkpoint-timeout", format!("{after_ms} ms")),
+        ("execution.checkpointing.unaligned.interruptible-timers.enabled", (random.u8(..4) > 0).to_string()),
+    ]
+}
+
 fn draw_options(random: &mut Rng) -> Vec<(&'static str, String)> {
     let mut options = Vec::new();
     let mut set = |key, value: String| options.push((key, value));
@@ -142,6 +165,9 @@ fn draw_options(random: &mut Rng) -> Vec<(&'static str, String)> {
     set("pipeline.auto-watermark-interval", format!("{} ms", [0, 5, 50, 200][random.usize(..4)]));
     set("flott.exchange.batch-rows", [1, 3, 64, 4096][random.usize(..4)].to_string());
     set("flott.exchange.channel-batches", random.u32(1..5).to_string());
+    if random.bool() {
+        unaligned_options(random).into_iter().for_each(|(key, value)| set(key, value));
+    }
     match random.u8(..3) {
         0 => {
             set("restart-strategy.type", "fixed-delay".to_owned());

@@ -52,6 +52,8 @@ pub struct Outcome {
     pub checkpoints: u64,
     /// Checkpoints that were aborted.
     pub aborted: u64,
+    /// Bytes of records that barriers have overtaken.
+    pub in_flight_bytes: u64,
     /// Virtual time of all lives.
     pub time: Duration,
 }
@@ -169,6 +171,7 @@ fn live_once(
     outcome.restarts += lived.restarts;
     outcome.checkpoints += lived.checkpoints;
     outcome.aborted += lived.aborted;
+    outcome.in_flight_bytes += lived.in_flight_bytes;
     outcome.time += time;
     Ok(end)
 }
@@ -180,6 +183,7 @@ struct Lived {
     restarts: u64,
     checkpoints: u64,
     aborted: u64,
+    in_flight_bytes: u64,
 }
 
 impl Lived {
@@ -190,6 +194,7 @@ impl Lived {
             restarts: view.restarts,
             checkpoints: view.checkpoints.counts.completed,
             aborted: view.checkpoints.counts.failed,
+            in_flight_bytes: view.checkpoints.history.iter().map(|record| record.persisted_in_flight_bytes).sum(),
         }
     }
 }

@@ -44,6 +44,14 @@ pub fn seeds(usual: Range<u64>) -> Result<Range<u64>, String> {
 /// # Errors
 /// Every seed that failed, with how to run it again.
 pub fn sweep(jobs: &[Job], seeds: Range<u64>) -> Result<Summary, String> {
+    sweep_through(jobs, seeds, Plan::draw)
+}
+
+/// As [`sweep`], with the plans that `draw` makes of the seeds.
+///
+/// # Errors
+/// Every seed that failed, with how to run it again.
+pub fn sweep_through(jobs: &[Job], seeds: Range<u64>, draw: fn(u64) -> Plan) -> Result<Summary, String> {
     let wanted = std::env::var("JOB").ok();
     let is_wanted = |job: &&Job| wanted.as_ref().is_none_or(|name| job.name == name);
     let chosen: Vec<&Job> = jobs.iter().filter(is_wanted).collect();
@@ -56,8 +64,9 @@ pub fn sweep(jobs: &[Job], seeds: Range<u64>) -> Result<Summary, String> {
     for seed in seeds {
         let job = chosen[(seed % chosen.len() as u64) as usize];
         summary.runs += 1;
-        let result = run(job, &Plan::draw(seed))
-            .and_then(|outcome| if is_single { again(job, seed, outcome) } else { Ok(outcome) });
+        let plan = draw(seed);
+        let result =
+            run(job, &plan).and_then(|outcome| if is_single { again(job, &plan, outcome) } else { Ok(outcome) });
         match result {
             Ok(outcome) => summary.total.add(&outcome),
             Err(failure) => {
@@ -76,8 +85,8 @@ pub fn sweep(jobs: &[Job], seeds: Range<u64>) -> Result<Summary, String> {
 }
 
 /// Runs a seed once more, which must go the same way.
-fn again(job: &Job, seed: u64, first: Outcome) -> Result<Outcome, Box<Failure>> {
-    let second = run(job, &Plan::draw(seed))?;
+fn again(job: &Job, plan: &Plan, first: Outcome) -> Result<Outcome, Box<Failure>> {
+    let (second, seed) = (run(job, plan)?, plan.seed);
     if second.hash == first.hash {
         return Ok(first);
     }
@@ -96,6 +105,7 @@ impl Outcome {
         self.restarts += other.restarts;
         self.checkpoints += other.checkpoints;
         self.aborted += other.aborted;
+        self.in_flight_bytes += other.in_flight_bytes;
         self.time += other.time;
     }
 }

@@ -19,18 +19,26 @@ use std::sync::Arc;
 use std::time::Duration;
 
 /// Runs `job` at each parallelism in turn, every time from the latest checkpoint, and stops it after so many checkpoints
-/// of that run; the last run goes on to the end. Returns how many runs were stopped before their end.
+/// of that run; the last run goes on to the end. `options` hold for all of them. Returns how many runs were stopped before their end.
 ///
 /// # Errors
 /// When a run fails, or what was committed is not what is expected.
-pub fn run(job: &Job, data_seed: u64, parallelisms: &[u32], checkpoints: u64) -> Result<usize, String> {
+pub fn run(
+    job: &Job,
+    data_seed: u64,
+    parallelisms: &[u32],
+    checkpoints: u64,
+    options: &[(&'static str, &str)],
+) -> Result<usize, String> {
     let world = World::new(data_seed, Trace::new());
     let mut stopped = 0;
     for (number, parallelism) in parallelisms.iter().enumerate() {
         let until =
             if number + 1 == parallelisms.len() { Until::End } else { Until::Checkpoints(checkpoints, Duration::ZERO) };
+        let mut all = vec![("execution.checkpointing.interval", "10 ms".to_owned())];
+        all.extend(options.iter().map(|(key, value)| (*key, (*value).to_owned())));
         let life = Life {
-            options: vec![("execution.checkpointing.interval", "10 ms".to_owned())],
+            options: all,
             faults: Faults {
                 pace: Pace { rows_max: 7, pause_max: Duration::from_millis(4), stalls: 0.0 },
                 ..Faults::default()

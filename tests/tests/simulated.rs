@@ -2,11 +2,13 @@
 
 use crate::jobs::ALL;
 use flott_sim::plan::PARALLELISMS;
-use flott_sim::sweep::{seeds, sweep};
+use flott_sim::sweep::{seeds, sweep, sweep_through};
 use flott_sim::{Plan, run};
 
 /// Seeds that are run each time.
 const SEEDS: u64 = 600;
+/// Seeds with barriers that overtake, small channels and a slow sink.
+const UNALIGNED_SEEDS: u64 = 240;
 
 #[test]
 fn every_job_gives_its_output_when_run_straight_at_any_parallelism() {
@@ -35,6 +37,42 @@ fn every_job_gives_its_output_when_killed_and_restored_at_any_parallelism() {
             }
         }
         assert!(restores > 3, "`{}` was restored {restores} times only", job.name);
+    }
+}
+
+#[test]
+fn every_job_gives_its_output_when_barriers_overtake_at_any_parallelism() {
+    for (n, job) in ALL.iter().enumerate() {
+        let mut restores = 0;
+        for (m, after) in PARALLELISMS.into_iter().enumerate() {
+            let seed = (n * PARALLELISMS.len() + m) as u64;
+            let outcome = run(job, &Plan::straight(seed, after).unaligned());
+            outcome.unwrap_or_else(|e| panic!("`{}` at parallelism {after}: {e}", job.name));
+            for before in [PARALLELISMS[(n + m + 1) % PARALLELISMS.len()], after] {
+                let outcome = run(job, &Plan::killed(seed, before, after).unaligned());
+                restores += outcome.unwrap_or_else(|e| panic!("`{}` from {before} to {after}: {e}", job.name)).restores;
+            }
+        }
+        assert!(restores > 3, "`{}` was restored {restores} times only", job.name);
+    }
+}
+
+#[test]
+fn seeds_of_barriers_that_overtake_under_backpressure() {
+    let seeds = seeds(0..UNALIGNED_SEEDS).unwrap();
+    let is_usual = seeds == (0..UNALIGNED_SEEDS);
+    let summary = sweep_through(ALL, seeds, |seed| Plan::draw(seed).unaligned());
+    let summary = summary.unwrap_or_else(|failures| panic!("{failures}"));
+    let total = &summary.total;
+    println!(
+        "{} runs: {} crashes, {} restores, {} bytes in flight",
+        summary.runs,
+        total.crashes(),
+        total.restores,
+        total.in_flight_bytes
+    );
+    if is_usual {
+        assert!(total.crashes() > 300 && total.restores > 300 && total.in_flight_bytes > 20_000);
     }
 }
 

@@ -78,12 +78,18 @@ pub enum TaskCommand {
 /// What a task measured of its part in a checkpoint.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CheckpointTimes {
+    /// From the trigger to the first barrier.
+    pub start_delay: Duration,
     /// From the first barrier to the last.
     pub alignment: Duration,
     /// The part of the snapshot that held up records.
     pub sync: Duration,
     /// The part that ran beside them.
     pub asynchronous: Duration,
+    /// Bytes of what the barriers overtook.
+    pub persisted_in_flight_bytes: u64,
+    /// Bytes of records that were worked on between the first barrier and the last.
+    pub processed_in_flight_bytes: u64,
 }
 
 /// From a task to the job master.

@@ -41,6 +41,13 @@ impl Partitioning {
         }
     }
 
+    /// Whether the barriers of an unaligned checkpoint may overtake records here: if the records can be dealt out
+    /// again at another parallelism. Not where subtasks belong together in pairs, because the order of records would be
+    /// lost, and not where all receivers must have seen the same.
+    pub fn can_be_overtaken(&self) -> bool {
+        !self.is_pointwise() && !matches!(self, Partitioning::Broadcast)
+    }
+
     /// Whether a sender has channels to some downstream subtasks only.
     pub fn is_pointwise(&self) -> bool {
         matches!(self, Partitioning::Forward | Partitioning::Rescale)

@@ -94,6 +94,17 @@ impl<T: Data> AnyRows for Vec<T> {
     }
 }
 
+/// Makes rows of what [`AnyRows::encode_rows`] has written: what an edge knows of the type of its rows.
+pub type DecodeRows = fn(&[u8]) -> Result<Box<dyn AnyRows>>;
+
+/// The [`DecodeRows`] of rows of type `T`.
+///
+/// # Errors
+/// `Corrupt` when the bytes are not such rows.
+pub fn decode_rows<T: Data>(bytes: &[u8]) -> Result<Box<dyn AnyRows>> {
+    Ok(Box::new(crate::codec::from_bytes::<Vec<T>>(bytes)?))
+}
+
 /// The rows themselves, in one of two forms.
 pub enum Payload {
     /// Typed rows of the DataStream API.

@@ -1,6 +1,6 @@
 //! What flows on an edge.
 
-use crate::{Batch, CheckpointId, Watermark};
+use crate::{Batch, CheckpointId, ProcessingTime, Watermark};
 use serde::{Deserialize, Serialize};
 
 /// One thing on a channel. Order within a channel is kept; across channels there is none.
@@ -25,6 +25,8 @@ pub struct Barrier {
     pub checkpoint: CheckpointId,
     /// What is taken.
     pub kind: BarrierKind,
+    /// When the checkpoint was triggered: from then on its timeouts count.
+    pub triggered: ProcessingTime,
 }
 
 /// What a barrier asks for.

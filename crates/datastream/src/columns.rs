@@ -20,7 +20,7 @@ use std::error::Error as StdError;
 use std::sync::Arc;
 
 /// Stands for the rows of a stream that has none.
-enum Columnar {}
+type Columnar = ();
 
 impl StreamExecutionEnvironment {
     /// The rows of record batches, in order; with several subtasks each of them reads every so many batches. All have

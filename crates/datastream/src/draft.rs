@@ -4,6 +4,7 @@
 //! them together are the one error of `execute`.
 
 use flott_api::Partitioning;
+use flott_core::batch::DecodeRows;
 use flott_core::{Configuration, Error};
 use flott_graph::{NodeId, NodeKind, StreamEdge, StreamGraph, StreamNode};
 use std::sync::Arc;
@@ -17,6 +18,8 @@ pub(crate) struct Outlet {
     pub(crate) tag: Option<Arc<str>>,
     /// How the next operator's subtasks are reached; decided from the parallelism when not set.
     pub(crate) partitioning: Option<Partitioning>,
+    /// What is known of the type of its rows.
+    pub(crate) decode: DecodeRows,
 }
 
 /// What the graph's node does not know of itself.
@@ -64,6 +67,7 @@ impl Draft {
                     to,
                     input,
                     partitioning: outlet.partitioning.clone(),
+                    decode: outlet.decode,
                 });
             }
         }

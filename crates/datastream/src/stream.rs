@@ -10,6 +10,7 @@ use flott_api::WatermarkStrategy;
 use flott_api::function::{Collector, OutputTag, ProcessFunction};
 use flott_api::key_selector::{Borrowed, Owned};
 use flott_api::{KeySelector, OperatorFactory};
+use flott_core::batch::decode_rows;
 use flott_core::{Data, Key};
 use flott_graph::{NodeId, NodeKind};
 use flott_operators as operators;
@@ -182,7 +183,9 @@ impl<T: Data> DataStream<T> {
     /// ```
     pub fn get_side_output<U: Data>(&self, tag: &OutputTag<U>) -> DataStream<U> {
         let outlets = match self.operator_node() {
-            Some(node) => vec![Outlet { node, tag: Some(tag.id().into()), partitioning: None }],
+            Some(node) => {
+                vec![Outlet { node, tag: Some(tag.id().into()), partitioning: None, decode: decode_rows::<U> }]
+            }
             None => {
                 self.env.draft().mistake(
                     None,
@@ -331,8 +334,11 @@ impl<T> DataStream<T> {
     }
 
     /// The main output of a node.
-    pub(crate) fn of_node(env: StreamExecutionEnvironment, node: NodeId) -> Self {
-        Self::of_outlets(env, vec![Outlet { node, tag: None, partitioning: None }])
+    pub(crate) fn of_node(env: StreamExecutionEnvironment, node: NodeId) -> Self
+    where
+        T: Data,
+    {
+        Self::of_outlets(env, vec![Outlet { node, tag: None, partitioning: None, decode: decode_rows::<T> }])
     }
 
     pub(crate) fn env(&self) -> &StreamExecutionEnvironment {
@@ -356,7 +362,7 @@ impl<T> DataStream<T> {
     /// The node whose main output this is, if it is one.
     pub(crate) fn operator_node(&self) -> Option<NodeId> {
         match self.outlets.as_slice() {
-            [Outlet { node, tag: None, partitioning: None }] => Some(*node),
+            [Outlet { node, tag: None, partitioning: None, .. }] => Some(*node),
             _ => None,
         }
     }

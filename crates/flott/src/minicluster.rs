@@ -7,7 +7,7 @@ use crate::state_backends;
 use flott_api::control::{TaskCommand, TaskEvent, TaskId};
 use flott_api::metrics::MetricRegistry;
 use flott_api::{AnySource, RuntimeMode};
-use flott_core::config::{CHECKPOINTING_MODE, CHECKPOINTS_DIRECTORY, STATE_BACKEND, TASK_CANCELLATION_TIMEOUT};
+use flott_core::config::{CHECKPOINTS_DIRECTORY, STATE_BACKEND, TASK_CANCELLATION_TIMEOUT};
 use flott_core::{AttemptId, Configuration, Error, Result};
 use flott_datastream::executor::JobSubmission;
 use flott_env::Env;
@@ -15,6 +15,7 @@ use flott_graph::{JobGraph, NodeKind};
 use flott_jobmanager::checkpoint::CheckpointConfig;
 use flott_jobmanager::job::{RestoreFrom, prepare};
 use flott_jobmanager::{Deployment, JobDescription, JobHandle, OperatorDescription, TaskGateway, VertexDescription};
+use flott_runtime::input::BarrierRule;
 use flott_state::checkpoint::CheckpointStorage;
 use flott_state::store::{HASHMAP, StateBackend};
 use flott_taskmanager::{TaskManager, Tasks};
@@ -91,7 +92,7 @@ impl MiniCluster {
             tracing::warn!("option `{key}` has no effect in Flott: {why}");
         }
         let backend = self.backend(&job.config)?;
-        let exactly_once = is_exactly_once(&job.config)?;
+        let barriers = BarrierRule::from_config(&job.config)?;
         let config = Arc::new(job.config);
         let mut graph = JobGraph::build(&job.graph, &job.settings)?;
         let description = describe(&graph, job.mode, config.clone(), &self.env)?;
@@ -106,7 +107,7 @@ impl MiniCluster {
             taskmanager: TaskManager::new(self.env.clone(), self.metrics.clone()),
             graph: Arc::new(graph),
             mode: job.mode,
-            exactly_once,
+            barriers,
             config,
             backend,
             events,
@@ -135,18 +136,6 @@ impl MiniCluster {
                 state_backends::WHICH
             ))),
         }
-    }
-}
-
-fn is_exactly_once(config: &Configuration) -> Result<bool> {
-    let text = config.get(&CHECKPOINTING_MODE)?;
-    match text.to_ascii_uppercase().as_str() {
-        "EXACTLY_ONCE" => Ok(true),
-        "AT_LEAST_ONCE" => Ok(false),
-        _ => Err(Error::invalid(format!(
-            "option `{}` cannot be `{text}`: write EXACTLY_ONCE or AT_LEAST_ONCE",
-            CHECKPOINTING_MODE.key
-        ))),
     }
 }
 
@@ -190,7 +179,7 @@ struct LocalGateway {
     taskmanager: TaskManager,
     graph: Arc<JobGraph>,
     mode: RuntimeMode,
-    exactly_once: bool,
+    barriers: BarrierRule,
     config: Arc<Configuration>,
     backend: Option<Arc<dyn StateBackend>>,
     events: mpsc::Sender<(TaskId, TaskEvent)>,
@@ -206,7 +195,7 @@ impl TaskGateway for LocalGateway {
             graph: self.graph.clone(),
             attempt,
             mode: self.mode,
-            exactly_once: self.exactly_once,
+            barriers: self.barriers,
             restore,
             restore_files,
             checkpoints,

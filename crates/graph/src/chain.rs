@@ -6,6 +6,7 @@
 use crate::job::{ChainNode, JobEdge, JobGraph, JobVertex, Link, Target};
 use crate::{ChainingStrategy, JobSettings, NodeId, NodeKind, StreamEdge, StreamGraph, identity};
 use flott_api::Partitioning;
+use flott_core::batch::DecodeRows;
 use flott_core::{Error, Result, VertexId};
 use std::collections::BTreeMap;
 
@@ -65,6 +66,7 @@ pub(crate) fn build(graph: &StreamGraph, settings: &JobSettings) -> Result<JobGr
                     name: node.name.as_str().into(),
                     kind: node.kind.clone(),
                     links: links.collect(),
+                    decoders: decoders(graph, n),
                 }
             })
             .collect();
@@ -121,6 +123,15 @@ impl Builder<'_> {
             && from.chaining != ChainingStrategy::Never
             && to.chaining == ChainingStrategy::Always)
     }
+}
+
+fn decoders(graph: &StreamGraph, node: NodeId) -> Vec<Vec<DecodeRows>> {
+    let mut decoders: Vec<Vec<DecodeRows>> = Vec::new();
+    for edge in graph.inputs(node) {
+        decoders.resize(decoders.len().max(edge.input + 1), Vec::new());
+        decoders[edge.input].push(edge.decode);
+    }
+    decoders
 }
 
 fn chain_name(chain: &[ChainNode], at: usize) -> String {

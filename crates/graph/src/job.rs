@@ -2,6 +2,7 @@
 
 use crate::{JobSettings, NodeKind, StreamGraph, chain};
 use flott_api::Partitioning;
+use flott_core::batch::DecodeRows;
 use flott_core::{MaxParallelism, OperatorId, Result, VertexId};
 use std::sync::Arc;
 
@@ -36,6 +37,8 @@ pub struct ChainNode {
     pub kind: NodeKind,
     /// Where its results go.
     pub links: Vec<Link>,
+    /// What is known of the rows of each edge that leads to it, chained or not: by input, in the order of edges.
+    pub decoders: Vec<Vec<DecodeRows>>,
 }
 
 /// A chain of operators, run as one task per subtask.

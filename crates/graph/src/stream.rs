@@ -2,6 +2,7 @@
 //! written, so that every edge leads from a lower number to a higher one.
 
 use flott_api::{AnySink, AnySource, Boundedness, OperatorFactory, Partitioning};
+use flott_core::batch::DecodeRows;
 use flott_core::{Error, MaxParallelism, Result};
 use std::sync::Arc;
 
@@ -79,6 +80,8 @@ pub struct StreamEdge {
     pub input: usize,
     /// How subtasks are connected; when not set, forward if both ends have the same parallelism and else rebalance.
     pub partitioning: Option<Partitioning>,
+    /// Makes rows of bytes: what is known of the type of the edge's rows.
+    pub decode: DecodeRows,
 }
 
 /// What holds for the job as a whole.

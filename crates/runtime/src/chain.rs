@@ -20,7 +20,7 @@ pub(crate) struct Link {
     pub(crate) target: Target,
 }
 
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Target {
     Node(usize),
     Exit(usize),
@@ -165,6 +165,39 @@ impl Chain {
         if self.has_head() { self.with(0, |operator, cx, out| operator.end_input(input, cx, out)) } else { Ok(()) }
     }
 
+    /// Whether all input of the chain goes to `target`.
+    pub(crate) fn is_head(&self, target: Target) -> bool {
+        matches!(self.entry.as_slice(), [Link { tag: None, target: head }] if *head == target)
+    }
+
+    /// Records that were in flight, for an operator or sink anywhere in the chain.
+    pub(crate) fn deliver(&mut self, target: Target, input: usize, batch: Batch) -> Result<()> {
+        match target {
+            Target::Node(n) => process(&mut self.nodes[n..], n, &mut self.exits, &self.running, input, batch),
+            Target::Exit(n) => self.exits[n].emit(batch),
+        }
+    }
+
+    /// Moves event time on for an operator anywhere in the chain.
+    pub(crate) fn advance_at(&mut self, target: Target, watermark: Watermark) -> Result<()> {
+        match target {
+            Target::Node(n) => advance(&mut self.nodes[n..], n, &mut self.exits, &self.running, watermark),
+            Target::Exit(_) => Ok(()),
+        }
+    }
+
+    /// An operator that was restored says again how far event time had come, without its timers being fired.
+    pub(crate) fn say_again(&mut self, target: Target, watermark: Watermark, is_idle: bool) -> Result<()> {
+        let Target::Node(n) = target else { return Ok(()) };
+        self.with(n, |operator, cx, out| {
+            cx.watermark = watermark;
+            if watermark > Watermark::MIN {
+                operator.on_watermark(watermark, cx, out)?;
+            }
+            if is_idle { operator.on_idle(cx, out) } else { Ok(()) }
+        })
+    }
+
     /// Whether one operator takes all input, so that its timers can fire in slices.
     fn has_head(&self) -> bool {
         matches!(self.entry.as_slice(), [Link { tag: None, target: Target::Node(0) }])
@@ -214,23 +247,38 @@ impl Chain {
         self.exits.iter().any(|e| matches!(e, Exit::Port(port) if port.has_open()))
     }
 
-    /// Whether something waits to be sent or written.
+    /// Whether something waits to be sent.
     pub(crate) fn has_sealed(&self) -> bool {
-        self.exits.iter().any(|e| match e {
-            Exit::Port(port) => port.has_sealed(),
-            Exit::Sink(sink) => sink.has_pending(),
-        })
+        self.exits.iter().any(|e| matches!(e, Exit::Port(port) if port.has_sealed()))
     }
 
-    /// Sends what is sealed and lets sinks write; ready when all is gone.
-    pub(crate) async fn flush(&mut self) -> Result<()> {
+    /// Whether something waits to be written by a sink.
+    pub(crate) fn has_pending(&self) -> bool {
+        self.exits.iter().any(|e| matches!(e, Exit::Sink(sink) if sink.has_pending()))
+    }
+
+    /// Lets sinks write what they have been given.
+    pub(crate) async fn write_pending(&mut self) -> Result<()> {
         for exit in &mut self.exits {
-            match exit {
-                Exit::Port(port) => std::future::poll_fn(|task| port.poll_flush(task)).await,
-                Exit::Sink(sink) => sink.write_pending().await?,
+            if let Exit::Sink(sink) = exit {
+                sink.write_pending().await?;
             }
         }
         Ok(())
+    }
+
+    /// Whether a barrier or the end waits to be sent on a way on which it may overtake.
+    pub(crate) fn can_overtake(&self) -> bool {
+        self.exits.iter().any(|e| matches!(e, Exit::Port(port) if port.can_overtake()))
+    }
+
+    /// Sends barriers and ends that wait, and all before them, room or not, where they may overtake.
+    pub(crate) fn overtake(&mut self) {
+        for exit in &mut self.exits {
+            if let Exit::Port(port) = exit {
+                port.overtake();
+            }
+        }
     }
 
     /// Sends what can be sent without waiting.

@@ -1,7 +1,7 @@
 //! What a task is made from: everything a TaskManager hands to a slot.
 
 use crate::exchange::Port;
-use crate::input::Input;
+use crate::input::{BarrierRule, Input};
 use flott_api::RuntimeMode;
 use flott_api::control::{TaskCommand, TaskEvent, TaskId};
 use flott_api::metrics::MetricRegistry;
@@ -39,6 +39,8 @@ pub struct TaskSpec {
     pub stores: Option<LocalStores>,
     /// The world.
     pub env: Env,
+    /// What barriers do.
+    pub barriers: BarrierRule,
     /// Streaming or batch.
     pub mode: RuntimeMode,
     /// What the user has set.

@@ -12,11 +12,13 @@
 //!             -> chain ... -> sink   the writer
 //! ```
 //!
-//! Side rooms: `sort` (what comes before a keyed operator in batch mode), `snapshot` (what a barrier does), `metrics`.
+//! Side rooms: `sort` (what comes before a keyed operator in batch mode), `snapshot` (what a barrier does), `in_flight` (what
+//! a barrier has overtaken, and how it comes back), `metrics`.
 
 mod chain;
 mod deploy;
 pub mod exchange;
+mod in_flight;
 pub mod input;
 mod metrics;
 mod sink;
@@ -26,4 +28,5 @@ mod source_task;
 mod task;
 
 pub use deploy::TaskSpec;
+pub use in_flight::ChannelName;
 pub use task::run;

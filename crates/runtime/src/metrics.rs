@@ -1,6 +1,7 @@
 //! What a task measures of itself, by Flink's names.
 
 use flott_api::TaskInfo;
+use flott_api::control::CheckpointTimes;
 use flott_api::metrics::{Counter, Gauge, Labels, MetricRegistry, OperatorMetrics};
 use flott_core::ProcessingTime;
 use flott_env::Env;
@@ -50,8 +51,10 @@ pub(crate) struct TaskMetrics {
     period_end: ProcessingTime,
     busy_time: Duration,
     backpressured_time: Duration,
-    /// Of the step that is being done: for how long others have held it up.
-    held_in_step: Duration,
+    /// Since when others hold the task up, as far as it has not been counted.
+    held_since: Option<Duration>,
+    start_delay_ns: Gauge,
+    alignment_ns: Gauge,
 }
 
 impl TaskMetrics {
@@ -74,7 +77,9 @@ impl TaskMetrics {
             period_end: end_of_period(env.now()),
             busy_time: Duration::ZERO,
             backpressured_time: Duration::ZERO,
-            held_in_step: Duration::ZERO,
+            held_since: None,
+            start_delay_ns: registry.gauge("checkpointStartDelayNanos", &labels),
+            alignment_ns: registry.gauge("checkpointAlignmentTime", &labels),
         };
         metrics.watermark.set(i64::MIN);
         metrics
@@ -85,14 +90,28 @@ impl TaskMetrics {
         self.operators.push(operator.clone());
     }
 
-    /// A step of work begins.
-    pub(crate) fn begin_step(&mut self) {
-        self.held_in_step = Duration::ZERO;
+    /// A step of work has taken so long.
+    pub(crate) fn worked(&mut self, time: Duration) {
+        self.busy_time += time;
     }
 
-    /// A step of work has taken so long; the part in which it was held back is no work.
-    pub(crate) fn worked(&mut self, time: Duration) {
-        self.busy_time += time.saturating_sub(self.held_in_step);
+    /// The task has taken part in a checkpoint.
+    pub(crate) fn on_checkpoint(&self, times: &CheckpointTimes) {
+        self.start_delay_ns.set(nanos(times.start_delay));
+        self.alignment_ns.set(nanos(times.alignment));
+    }
+
+    /// The task looks whether others still hold it up. The time until now counts if they did.
+    pub(crate) fn was_held_up(&mut self, now: Duration, clock: ProcessingTime) {
+        if let Some(since) = &mut self.held_since {
+            self.backpressured_time += now.saturating_sub(std::mem::replace(since, now));
+            self.roll(now, clock);
+        }
+    }
+
+    /// Whether others hold the task up from now on.
+    pub(crate) fn set_held_up(&mut self, is_held_up: bool, now: Duration) {
+        self.held_since = is_held_up.then_some(now);
     }
 
     /// Waits for `flushed`, whose task is held back by others until it is done. If that takes long it shows meanwhile.
@@ -106,7 +125,6 @@ impl TaskMetrics {
             let now = env.elapsed();
             let held = now.saturating_sub(seen);
             self.backpressured_time += held;
-            self.held_in_step += held;
             seen = now;
             match done {
                 Some(done) => return (done, now.saturating_sub(started)),
@@ -147,6 +165,10 @@ impl TaskMetrics {
         self.backpressured_time = Duration::ZERO;
         true
     }
+}
+
+fn nanos(time: Duration) -> i64 {
+    i64::try_from(time.as_nanos()).unwrap_or(i64::MAX)
 }
 
 /// The clock counts whole milliseconds, so the end is a millisecond later.

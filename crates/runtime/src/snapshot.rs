@@ -1,18 +1,22 @@
 //! What a barrier does to a task: hand the state over while records wait, write it while they go on.
 //!
 //! ```text
-//! barrier aligned (or injected)
+//! barrier aligned (or injected, or due to overtake)
 //!   1 operators emit what still belongs to the checkpoint        before_barrier
-//!   2 the barrier goes out on every channel
+//!   2 the barrier goes out on every channel, behind what has been emitted; if it is due, into channels that are full, too
+//!     if barriers overtake: what is in front of them is recorded (`in_flight`), until the last one has come
 //!   3 sinks prepare what is to be committed; operator state is turned into bytes, a snapshot of keyed state is
-//!     opened                                                       (records wait until here)
+//!     opened                                                                     (records wait until here)
 //!   4 keyed state is turned into bytes, some at a time between records
-//!   5 the bytes are written on the I/O runtime, then the job master is told        Acknowledge or Decline
+//!   5 the bytes are written on the I/O runtime, and what was recorded, then the job master is told
+//!                                                                                Acknowledge or Decline
 //! ```
 
 use crate::chain::{Chain, Exit};
+use crate::in_flight::InFlight;
 use crate::source_task::SourceTask;
 use flott_api::control::{CheckpointTimes, TaskEvent, TaskId};
+use flott_api::metrics::Counter;
 use flott_core::Configuration;
 use flott_core::config::{CHECKPOINT_INLINE_THRESHOLD, CHECKPOINTING_INCREMENTAL};
 use flott_core::{Barrier, BarrierKind, Error, OperatorId, Result, codec};
@@ -20,9 +24,9 @@ use flott_env::Env;
 use flott_state::checkpoint::{JobCheckpoints, KeyedFiles, StoreFolder};
 use flott_state::keyed::{KeyedPart, SnapshotKind, StoreSnapshot};
 use flott_state::operator::EncodedList;
-use flott_state::{Redistribution, SubtaskSnapshot};
+use flott_state::{InFlightDealing, InFlightSnapshot, Redistribution, SubtaskSnapshot};
 use std::time::Duration;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 
 /// The name of a source's splits in checkpoints.
 pub(crate) const SPLITS: &str = "_source/splits";
@@ -61,6 +65,24 @@ struct OperatorParts {
     lists: Vec<EncodedList>,
 }
 
+/// What is in front of a task's operators, once it is known.
+pub(crate) struct InFlightParts {
+    pub(crate) dealing: InFlightDealing,
+    pub(crate) parts: oneshot::Receiver<InFlight>,
+}
+
+/// What is being recorded beside the state, and what is measured until it is there.
+pub(crate) struct Recorded {
+    /// The head, to which it is bound.
+    pub(crate) operator: OperatorId,
+    pub(crate) in_flight: InFlightParts,
+    /// When the first barrier came.
+    pub(crate) aligning: Duration,
+    pub(crate) bytes_in: Counter,
+    /// How many bytes had come by then.
+    pub(crate) bytes_before: u64,
+}
+
 /// The state of every operator of a task, on its way into bytes.
 pub(crate) struct TaskParts {
     operators: Vec<OperatorParts>,
@@ -70,6 +92,8 @@ pub(crate) struct TaskParts {
 /// A snapshot of a task that is taken while records go on.
 pub(crate) struct OpenSnapshot {
     pub(crate) parts: TaskParts,
+    /// What is in flight, if barriers overtake.
+    pub(crate) recorded: Option<Recorded>,
     pub(crate) barrier: Barrier,
     pub(crate) times: CheckpointTimes,
 }
@@ -129,7 +153,7 @@ pub(crate) fn go_on(chain: &mut Chain, parts: &mut TaskParts, writer: &SnapshotW
 /// Step 5: writes the bytes beside the stream and reports.
 pub(crate) fn write(
     env: &Env,
-    OpenSnapshot { parts, barrier, mut times }: OpenSnapshot,
+    OpenSnapshot { parts, recorded, barrier, mut times }: OpenSnapshot,
     writer: SnapshotWriter,
     task: TaskId,
     events: mpsc::Sender<(TaskId, TaskEvent)>,
@@ -137,7 +161,17 @@ pub(crate) fn write(
     let clock = env.clone();
     let started = env.elapsed();
     let writing = env.spawn(async move {
-        let written = write_all(parts, barrier, &writer).await;
+        let state = write_all(parts, barrier, &writer);
+        let in_flight = write_in_flight(recorded, barrier, &writer, &mut times, &clock);
+        let written = futures_util::future::try_join(state, in_flight).await;
+        let written = written.map(|(mut snapshot, in_flight)| {
+            if let Some((operator, in_flight)) = in_flight
+                && let Some((_, head)) = snapshot.operators.iter_mut().find(|(id, _)| *id == operator)
+            {
+                head.in_flight = Some(in_flight);
+            }
+            snapshot
+        });
         times.asynchronous = clock.elapsed().saturating_sub(started);
         let event = match written {
             Ok(snapshot) => TaskEvent::Acknowledge { checkpoint: barrier.checkpoint, snapshot, times },
@@ -147,6 +181,28 @@ pub(crate) fn write(
         let _ = events.send((task, event)).await;
     });
     writing.detach();
+}
+
+/// Waits for what is being recorded, if anything is, and writes it. Returns which operator it is bound to.
+async fn write_in_flight(
+    recorded: Option<Recorded>,
+    barrier: Barrier,
+    writer: &SnapshotWriter,
+    times: &mut CheckpointTimes,
+    clock: &Env,
+) -> Result<Option<(OperatorId, InFlightSnapshot)>> {
+    let Some(Recorded { operator, in_flight, aligning, bytes_in, bytes_before }) = recorded else { return Ok(None) };
+    let InFlightParts { dealing, parts } = in_flight;
+    let Ok(in_flight) = parts.await else {
+        return Err(Error::unavailable("the checkpoint was given up before all of its barriers had come"));
+    };
+    times.alignment = times.alignment.max(clock.elapsed().saturating_sub(aligning));
+    times.processed_in_flight_bytes = bytes_in.get().saturating_sub(bytes_before);
+    times.persisted_in_flight_bytes = in_flight.byte_count();
+    let elements = in_flight.elements();
+    let bytes = in_flight.encode()?;
+    let data = writer.checkpoints.write_blob(barrier.checkpoint, bytes, writer.inline_bytes_max).await?;
+    Ok(Some((operator, InFlightSnapshot { dealing, elements, data })))
 }
 
 async fn write_all(parts: TaskParts, barrier: Barrier, writer: &SnapshotWriter) -> Result<SubtaskSnapshot> {

@@ -22,7 +22,7 @@ mod sorter;
 use crate::input::{Input, InputEvent};
 use flott_api::keyed_rows::{EncodedRows, KeyedRows};
 use flott_core::config::{EXCHANGE_BATCH_ROWS, IO_TMP_DIRS, SORTED_INPUTS_MEMORY};
-use flott_core::{Batch, Configuration, Error, Result, Watermark};
+use flott_core::{Batch, Configuration, Error, ProcessingTime, Result, Watermark};
 use flott_env::{Blocking, Env, TempFolder};
 use merge::{Chunk, Sorted};
 use sorter::{Limits, Sorter};
@@ -120,9 +120,11 @@ impl SortedInput {
             }
             match std::mem::replace(&mut self.stage, Stage::Ended) {
                 Stage::Collecting(sorter) if sorter.is_full() => self.spill(sorter),
-                Stage::Collecting(sorter) => match self.input.poll_next(task) {
-                    Poll::Ready(InputEvent::End) => self.merge(sorter),
-                    Poll::Ready(event) => {
+                // There are no checkpoints, so nobody asks what time it is.
+                Stage::Collecting(sorter) => match self.input.poll_next(task, || ProcessingTime::MAX) {
+                    Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
+                    Poll::Ready(Ok(InputEvent::End)) => self.merge(sorter),
+                    Poll::Ready(Ok(event)) => {
                         self.stage = Stage::Collecting(sorter);
                         if let Some(event) = self.pass_on(event) {
                             return Poll::Ready(Ok(event));

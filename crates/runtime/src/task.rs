@@ -1,32 +1,40 @@
 //! The loop of a task: commands, time, input, in that order, one at a time.
+//!
+//! What takes long is done in slices (`task/work.rs`), and what has been emitted is sent between them. A task whose output
+//! is full waits in `task/next.rs` for room, and only there: so there is always a moment, between two slices, at which
+//! the barriers of an unaligned checkpoint can overtake.
 
 mod build;
 mod next;
 mod portion;
+mod work;
 
-use crate::chain::Chain;
-use crate::chain::Exit;
+use crate::chain::{Chain, Exit, Target};
 use crate::deploy::TaskSpec;
-use crate::input::{Input, InputEvent};
+use crate::in_flight::replay::Replay;
+use crate::input::{BarrierRule, Input, InputEvent};
 use crate::metrics::TaskMetrics;
-use crate::snapshot::{self, OpenSnapshot, SnapshotWriter, since};
+use crate::snapshot::{self, OpenSnapshot, Recorded, SnapshotWriter, since};
 use crate::sort::SortedInput;
 use crate::source_task::SourceTask;
+use flott_api::RuntimeMode;
 use flott_api::control::{CheckpointTimes, TaskCommand, TaskEvent, TaskId};
-use flott_api::{Progress, Readiness, RuntimeMode};
-use flott_core::{Barrier, Batch, CheckpointId, Element, Error, ProcessingTime, Result, Watermark};
+use flott_core::{Barrier, CheckpointId, Element, Error, OperatorId, ProcessingTime, Result, Watermark};
 use flott_env::{CatchPanic, Env};
 use next::{Alarm, Next};
 use portion::Portion;
 use std::cell::Cell;
+use std::collections::VecDeque;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::task::Poll;
 use std::time::Duration;
 use tokio::sync::mpsc;
+use work::Work;
 
 /// After so many batches a task lets the others of its slot have a turn, even if it could go on.
 const TURN_EVENTS: u32 = 8;
+/// So does one that has worked for so long.
+const TURN: Duration = Duration::from_millis(1);
 /// Rows that are not a full batch go out after this long, even while input keeps coming.
 const LINGER: Duration = Duration::from_millis(2);
 
@@ -89,13 +97,20 @@ pub(crate) struct Task {
     env: Env,
     mode: RuntimeMode,
     chain: Chain,
+    /// The operator that the task's state in flight is bound to.
+    head: OperatorId,
     input: TaskInput,
+    /// What was in flight when the checkpoint was taken that the task was restored from, and which operator it is for.
+    replays: VecDeque<(Target, Replay)>,
+    rule: BarrierRule,
     commands: mpsc::Receiver<TaskCommand>,
     events: mpsc::Sender<(TaskId, TaskEvent)>,
     snapshots: SnapshotWriter,
     metrics: TaskMetrics,
     portion: Portion,
-    /// Event time as the head has seen it.
+    /// What has been begun and goes on before anything else is taken.
+    work: Option<Work>,
+    /// Event time as the head has seen it: the newest watermark whose timers have all fired.
     watermark: Watermark,
     /// All of it had been done before the checkpoint that it was restored from: only the end has to be said again.
     finished: bool,
@@ -106,8 +121,9 @@ pub(crate) struct Task {
     /// A snapshot of which not all has been taken.
     snapshot: Option<OpenSnapshot>,
     /// The newest checkpoint that was taken.
-    taken: Option<CheckpointId>,
-    alignment_start: Option<Duration>,
+    taken: Option<Barrier>,
+    /// When the first barrier came, and how many bytes had come until then.
+    alignment_start: Option<(Duration, u64)>,
     /// Since when rows wait to become a batch.
     open_since: Option<Duration>,
     alarm: Option<Alarm>,
@@ -121,9 +137,28 @@ impl Task {
         task.report(TaskEvent::Running).await;
         task.finished = finished;
         if finished && matches!(task.input, TaskInput::Source(_)) {
-            task.end_again().await?;
+            task.end_again()?;
+        } else {
+            task.say_again()?;
         }
         task.work().await
+    }
+
+    /// Of a task that takes over records in flight: says again how far event time had come, for those behind it that
+    /// did not know yet.
+    fn say_again(&mut self) -> Result<()> {
+        for (target, replay) in &self.replays {
+            let (watermark, is_idle) = (replay.watermark(), replay.is_idle());
+            if self.chain.is_head(*target) {
+                self.watermark = watermark;
+                self.metrics.watermark.set(watermark.0);
+            }
+            self.chain.say_again(*target, watermark, is_idle)?;
+        }
+        if let (false, TaskInput::Channels(input)) = (self.replays.is_empty(), &mut self.input) {
+            input.hold();
+        }
+        Ok(())
     }
 
     async fn report(&self, event: TaskEvent) {
@@ -132,35 +167,39 @@ impl Task {
     }
 
     async fn work(&mut self) -> Result<()> {
-        let mut turn = 0;
+        let (mut turn, mut turn_start) = (0, self.env.elapsed());
         loop {
             let next = self.next().await?;
             let started = self.env.elapsed();
-            self.metrics.begin_step();
+            let before = self.portion.rows_begun();
             match next {
                 Next::Command(TaskCommand::Cancel) | Next::Abandoned => return Ok(()),
                 Next::Command(TaskCommand::Release) => return self.release().await,
                 Next::Command(command) => self.on_command(command).await?,
+                Next::Overtake => self.chain.overtake(),
                 Next::Time(now) => self.on_time(now).await?,
                 Next::Input(event) => self.on_input(event).await?,
+                Next::Replay(target, event) => self.on_replayed(target, event)?,
+                Next::Replayed => self.replayed().await?,
+                Next::Work => self.go_on().await?,
                 Next::Dry => self.chain.seal()?,
                 Next::Snapshot => {}
             }
             self.continue_snapshot()?;
             self.chain.settle()?;
+            let worked = self.env.elapsed();
+            self.linger(worked)?;
+            self.metrics.worked(worked.saturating_sub(started));
+            self.write_to_sinks().await?;
             let now = self.env.elapsed();
-            self.linger(now)?;
-            self.metrics.worked(now.saturating_sub(started));
-            if self.chain.has_sealed() {
-                self.flush().await?;
-            }
+            self.portion.took(before, now.saturating_sub(started));
             if self.metrics.roll(now, self.env.now()) {
                 self.measure();
             }
             turn += 1;
-            if turn == TURN_EVENTS {
-                turn = 0;
+            if turn == TURN_EVENTS || now.saturating_sub(turn_start) >= TURN {
                 tokio::task::yield_now().await;
+                (turn, turn_start) = (0, self.env.elapsed());
             }
         }
     }
@@ -181,25 +220,17 @@ impl Task {
 
     async fn on_command(&mut self, command: TaskCommand) -> Result<()> {
         match command {
+            // It may be said twice.
+            TaskCommand::Trigger(barrier) if self.taken.is_some_and(|t| barrier.checkpoint <= t.checkpoint) => {}
             TaskCommand::Trigger(barrier) => {
                 self.requested = Some(barrier);
-                let mut is_source = false;
-                // What the reader has given belongs before the barrier: its position is behind it already.
-                while let TaskInput::Source(source) = &mut self.input {
-                    is_source = true;
-                    match source.take_queued() {
-                        Some(event) => self.on_input(event).await?,
-                        None => break,
-                    }
-                }
-                if is_source || self.ended {
-                    self.checkpoint(barrier).await?;
-                }
+                self.answer_trigger().await?;
             }
             TaskCommand::Complete(checkpoint) => self.complete(checkpoint).await?,
             TaskCommand::Abort(checkpoint) => {
                 if let TaskInput::Channels(input) = &mut self.input {
                     input.abort(checkpoint);
+                    self.alignment_start.take_if(|_| !input.is_aligning());
                 }
                 if self.requested.is_some_and(|b| b.checkpoint <= checkpoint) {
                     self.requested = None;
@@ -223,6 +254,26 @@ impl Task {
         }
     }
 
+    /// Takes the checkpoint that was asked for, if it does not have to wait for barriers.
+    async fn answer_trigger(&mut self) -> Result<()> {
+        // What was in flight comes before the barrier.
+        let Some(barrier) = self.requested.filter(|_| self.replays.is_empty()) else { return Ok(()) };
+        let mut is_source = false;
+        // What the reader has given belongs before the barrier: its position is behind it already.
+        while let TaskInput::Source(source) = &mut self.input {
+            is_source = true;
+            match &self.work {
+                Some(Work::Finish(..) | Work::End) => return Ok(()),
+                Some(_) => self.go_on().await?,
+                None => match source.take_queued() {
+                    Some(event) => self.on_input(event).await?,
+                    None => break,
+                },
+            }
+        }
+        if is_source || self.ended { self.checkpoint(barrier, false).await } else { Ok(()) }
+    }
+
     async fn on_time(&mut self, now: ProcessingTime) -> Result<()> {
         if let TaskInput::Source(source) = &mut self.input {
             source.on_time(now);
@@ -230,24 +281,15 @@ impl Task {
         if self.mode == RuntimeMode::Batch || self.ended || self.finished {
             return Ok(());
         }
-        for n in 0..self.chain.nodes.len() {
-            if self.chain.nodes[n].cx.next_wakeup().is_some_and(|time| time <= now) {
-                self.chain.nodes[n].cx.clear_wakeup();
-                while self.chain.with(n, |operator, cx, out| {
-                    if let Some(keyed) = &mut cx.keyed {
-                        keyed.set_now(now);
-                    }
-                    operator.advance_processing_time(now, cx, out)
-                })? == Progress::More
-                {
-                    self.flush().await?;
-                }
-            }
-        }
         for exit in &mut self.chain.exits {
             if let Exit::Sink(sink) = exit {
                 sink.on_time(now).await?;
             }
+        }
+        let is_due = |n: &usize| self.chain.nodes[*n].cx.next_wakeup().is_some_and(|time| time <= now);
+        if let Some(n) = (0..self.chain.nodes.len()).find(is_due) {
+            self.chain.nodes[n].cx.clear_wakeup();
+            self.begin(Work::Timers(n, now)).await?;
         }
         Ok(())
     }
@@ -255,7 +297,7 @@ impl Task {
     async fn on_input(&mut self, event: InputEvent) -> Result<()> {
         if self.finished {
             return match event {
-                InputEvent::End => self.end_again().await,
+                InputEvent::End => self.end_again(),
                 InputEvent::Batch(..) => {
                     Err(Error::internal("records came to a task whose input had ended before the checkpoint"))
                 }
@@ -267,19 +309,30 @@ impl Task {
                 if let TaskInput::Channels(_) = self.input {
                     self.metrics.bytes_in.add(batch.byte_count() as u64);
                 }
-                self.process(input, batch).await
+                self.begin(Work::Batch(input, batch)).await
             }
             InputEvent::Unsorted(input, batch) => match &mut self.input {
                 TaskInput::Sorted(sorted) => sorted.add(input, &batch),
                 _ => Err(Error::internal("records came to be sorted where nothing is")),
             },
-            InputEvent::EndKeys => self.end_keys().await,
-            InputEvent::Watermark(watermark) => self.advance(watermark).await,
+            InputEvent::EndKeys => self.begin(Work::EndKeys).await,
+            InputEvent::Watermark(watermark) => {
+                let is_news = watermark > self.watermark;
+                if !is_news || (self.mode == RuntimeMode::Batch && watermark != Watermark::MAX) {
+                    return Ok(());
+                }
+                self.metrics.watermark.set(watermark.0);
+                if let TaskInput::Source(source) = &self.input {
+                    source.metrics.output_watermark.set(watermark.0);
+                }
+                self.begin(Work::Watermark(watermark)).await
+            }
             InputEvent::Idle if self.mode == RuntimeMode::Batch => Ok(()),
             InputEvent::Idle => self.chain.idle(),
-            InputEvent::Barrier(barrier) => self.checkpoint(barrier).await,
+            InputEvent::Barrier(barrier) => self.checkpoint(barrier, false).await,
+            InputEvent::Overtake(barrier) => self.checkpoint(barrier, true).await,
             InputEvent::EndInput(input) => self.chain.end_input(input),
-            InputEvent::End => self.finish().await,
+            InputEvent::End => self.begin(Work::Finish(0, false)).await,
             InputEvent::RequestSplit => {
                 let operator = self.source()?.operator;
                 self.report(TaskEvent::RequestSplit { operator }).await;
@@ -293,120 +346,77 @@ impl Task {
         }
     }
 
-    /// Works on a batch, in portions, and sends what came of each but the last.
-    async fn process(&mut self, input: usize, mut batch: Batch) -> Result<()> {
-        loop {
-            let (rest, before) = (self.portion.cut(&mut batch), self.chain.rows_emitted());
-            let rows = batch.len();
-            self.chain.process(input, batch)?;
-            self.portion.learn(rows, self.chain.rows_emitted() - before);
-            if let TaskInput::Source(source) = &mut self.input {
-                source.set_pace(self.portion.to_read());
-            }
-            let Some(next) = rest else { return Ok(()) };
-            self.flush().await?;
-            batch = next;
+    /// What was in flight for an operator within the chain.
+    fn on_replayed(&mut self, target: Target, event: InputEvent) -> Result<()> {
+        match event {
+            InputEvent::Batch(input, batch) => self.chain.deliver(target, input, batch),
+            InputEvent::Watermark(watermark) => self.chain.advance_at(target, watermark),
+            _ => Ok(()),
         }
     }
 
-    /// Moves event time on: the head's timers fire a slice at a time, so that what they emit can be sent in between.
-    async fn advance(&mut self, watermark: Watermark) -> Result<()> {
-        if watermark <= self.watermark || (self.mode == RuntimeMode::Batch && watermark != Watermark::MAX) {
-            return Ok(());
+    /// Nothing is left of what was in flight for an operator: what is alive is read now.
+    async fn replayed(&mut self) -> Result<()> {
+        let Some((target, replay)) = self.replays.pop_front() else { return Ok(()) };
+        if let (true, TaskInput::Channels(input)) = (self.replays.is_empty(), &mut self.input) {
+            // The head's comes last. What was in flight for an operator within the chain was not for these channels.
+            input.go_on(if self.chain.is_head(target) { replay.finish() } else { Vec::new() })?;
         }
-        self.watermark = watermark;
-        self.metrics.watermark.set(watermark.0);
-        if let TaskInput::Source(source) = &self.input {
-            source.metrics.output_watermark.set(watermark.0);
-        }
-        while self.chain.advance_head(watermark)? == Progress::More {
-            self.flush().await?;
-        }
-        self.chain.pass_watermark(watermark)
+        self.answer_trigger().await
     }
 
-    /// In batch mode: for some keys time has come to its end.
-    async fn end_keys(&mut self) -> Result<()> {
-        while self.chain.advance_head(Watermark::MAX)? == Progress::More {
-            self.flush().await?;
-        }
-        self.chain.forget_keys();
+    fn end_again(&mut self) -> Result<()> {
+        self.chain.broadcast(&Element::Watermark(Watermark::MAX))?;
+        self.end()
+    }
+
+    fn end(&mut self) -> Result<()> {
+        self.chain.broadcast(&Element::End)?;
+        self.work = Some(Work::End);
         Ok(())
     }
 
-    /// The input has ended: operators emit what is left, each after those before it.
-    async fn finish(&mut self) -> Result<()> {
-        for n in 0..self.chain.nodes.len() {
-            if n > 0 {
-                self.chain.with(n, |operator, cx, out| operator.end_input(0, cx, out))?;
-            }
-            while self.chain.with(n, |operator, cx, out| operator.finish(cx, out))? == Progress::More {
-                self.flush().await?;
-                self.settle().await?;
-            }
-        }
-        self.end().await
-    }
-
-    /// Waits until no operator waits for something outside.
-    async fn settle(&mut self) -> Result<()> {
-        std::future::poll_fn(|task| match self.chain.poll_ready(task) {
-            Ok(Readiness::Ready) => Poll::Ready(Ok(())),
-            Ok(Readiness::Busy) => Poll::Pending,
-            Err(e) => Poll::Ready(Err(e)),
-        })
-        .await
-    }
-
-    async fn end_again(&mut self) -> Result<()> {
-        self.chain.broadcast(&Element::Watermark(Watermark::MAX))?;
-        self.end().await
-    }
-
-    async fn end(&mut self) -> Result<()> {
-        self.chain.broadcast(&Element::End)?;
-        self.flush().await?;
-        for exit in &mut self.chain.exits {
-            if let Exit::Sink(sink) = exit {
-                sink.end_input().await?;
-            }
-        }
-        self.ended = true;
-        self.measure();
-        self.report(TaskEvent::Ended).await;
-        match self.requested {
-            Some(barrier) => self.checkpoint(barrier).await,
-            None => Ok(()),
-        }
-    }
-
-    /// Takes part in a checkpoint: the walk is at the head of `snapshot`.
-    async fn checkpoint(&mut self, barrier: Barrier) -> Result<()> {
-        if self.taken.is_some_and(|t| barrier.checkpoint <= t) {
+    /// Takes part in a checkpoint: the walk is at the head of `snapshot`. `overtakes`: barriers have not come on all
+    /// channels.
+    async fn checkpoint(&mut self, barrier: Barrier, overtakes: bool) -> Result<()> {
+        if self.taken.is_some_and(|t| barrier.checkpoint <= t.checkpoint) {
             return Ok(());
         }
-        self.taken = Some(barrier.checkpoint);
+        self.taken = Some(barrier);
         self.requested = None;
         self.finish_snapshot()?;
         let started = self.env.elapsed();
+        let start_delay = barrier.triggered.until(self.env.now());
         if !self.ended {
             for n in 0..self.chain.nodes.len() {
                 self.chain.with(n, |operator, cx, out| operator.before_barrier(cx, out))?;
             }
             self.chain.broadcast(&Element::Barrier(barrier))?;
-            self.flush().await?;
+            if self.rule.overtakes_at(barrier).is_some_and(|at| at <= self.env.now()) {
+                self.chain.overtake();
+            }
         }
+        let (aligning, bytes_before) = self.alignment_start.take().unwrap_or((started, self.metrics.bytes_in.get()));
+        let recorded = self.record(barrier, overtakes)?.map(|in_flight| Recorded {
+            operator: self.head,
+            in_flight,
+            aligning,
+            bytes_in: self.metrics.bytes_in.clone(),
+            bytes_before,
+        });
         let source = match &mut self.input {
             TaskInput::Source(source) => Some(source),
             TaskInput::Channels(_) | TaskInput::Sorted(_) => None,
         };
         let parts = snapshot::open(&mut self.chain, source, barrier, &self.snapshots, self.ended).await?;
         let times = CheckpointTimes {
-            alignment: self.alignment_start.take().map_or(Duration::ZERO, |start| started.saturating_sub(start)),
+            start_delay: start_delay.saturating_sub(started.saturating_sub(aligning)),
+            alignment: started.saturating_sub(aligning),
             sync: since(&self.env, started),
-            asynchronous: Duration::ZERO,
+            ..CheckpointTimes::default()
         };
-        self.snapshot = Some(OpenSnapshot { parts, barrier, times });
+        self.metrics.on_checkpoint(&times);
+        self.snapshot = Some(OpenSnapshot { parts, recorded, barrier, times });
         Ok(())
     }
 
@@ -429,8 +439,23 @@ impl Task {
         Ok(())
     }
 
+    /// What belongs to the checkpoint of what is in front of the operators.
+    fn record(&mut self, barrier: Barrier, overtakes: bool) -> Result<Option<snapshot::InFlightParts>> {
+        let TaskInput::Channels(input) = &mut self.input else { return Ok(None) };
+        if self.ended || self.finished || !input.keeps_times(barrier) {
+            return Ok(None);
+        }
+        let (firing, rest) = match &self.work {
+            Some(Work::Watermark(watermark)) => (Some(*watermark), None),
+            Some(Work::Batch(_, rest)) => (None, Some(rest)),
+            _ => (None, None),
+        };
+        let parts = input.record(barrier, overtakes, self.watermark, firing, rest)?;
+        Ok(Some(snapshot::InFlightParts { dealing: input.dealing(), parts }))
+    }
+
     async fn complete(&mut self, checkpoint: CheckpointId) -> Result<()> {
-        if self.taken.is_none_or(|t| t < checkpoint) {
+        if self.taken.is_none_or(|t| t.checkpoint < checkpoint) {
             return Ok(());
         }
         if let TaskInput::Source(source) = &mut self.input {
@@ -458,19 +483,16 @@ impl Task {
         Ok(())
     }
 
-    /// Sends what is sealed, waiting for room where there is none.
-    async fn flush(&mut self) -> Result<()> {
-        if std::future::poll_fn(|task| Poll::Ready(self.chain.try_flush(task))).await.is_ready()
-            && !self.chain.has_sealed()
-        {
+    /// Hands the sinks of the chain what they are to write.
+    async fn write_to_sinks(&mut self) -> Result<()> {
+        if !self.chain.has_pending() {
             return Ok(());
         }
-        let (flushed, held_back) = self.metrics.hold_back(&self.env, self.chain.flush()).await;
-        flushed?;
+        let (written, held_back) = self.metrics.hold_back(&self.env, self.chain.write_pending()).await;
         if let TaskInput::Source(source) = &mut self.input {
             source.held_back(held_back);
         }
-        Ok(())
+        written
     }
 
     fn measure(&mut self) {

@@ -17,4 +17,7 @@ pub use keyed::{
     ValueState,
 };
 pub use operator::{BroadcastState, EncodedList, OperatorListState, OperatorState};
-pub use snapshot::{Blob, KeyedSnapshot, ListSnapshot, OperatorSnapshot, Redistribution, SubtaskSnapshot};
+pub use snapshot::{
+    Blob, InFlightDealing, InFlightSnapshot, KeyedSnapshot, ListSnapshot, OperatorSnapshot, Redistribution,
+    SubtaskSnapshot,
+};

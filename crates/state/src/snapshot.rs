@@ -95,6 +95,31 @@ pub struct ListSnapshot {
     pub items: Blob,
 }
 
+/// How the records that were on their way to an operator are dealt out when its parallelism changes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum InFlightDealing {
+    /// Record by record, to the subtasks that own their keys.
+    Keys,
+    /// Record by record, to any subtask.
+    Rows,
+    /// All that was on its way to one subtask goes to one subtask.
+    Whole,
+}
+
+/// What was on its way to an operator in one subtask when the barriers of an unaligned checkpoint overtook it, and how
+/// far event time had come there. Only the runtime knows what the bytes mean.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct InFlightSnapshot {
+    /// What happens to the records at another parallelism.
+    pub dealing: InFlightDealing,
+    /// Elements that were overtaken: batches, watermarks and the like. If there are none the bytes only say how far
+    /// event time had come.
+    pub elements: u64,
+    /// The bytes.
+    pub data: Blob,
+}
+
 /// Everything one operator remembers in one subtask.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OperatorSnapshot {
@@ -102,12 +127,16 @@ pub struct OperatorSnapshot {
     pub keyed: Option<KeyedSnapshot>,
     /// Non-keyed state by name: lists, broadcast maps, source splits, sink writers' state, committables.
     pub lists: BTreeMap<String, ListSnapshot>,
+    /// What was on its way to the operator, if it is the first of its task.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub in_flight: Option<InFlightSnapshot>,
 }
 
 impl OperatorSnapshot {
     /// Every blob of the snapshot.
     pub fn blobs(&self) -> impl Iterator<Item = &Blob> {
-        self.keyed.iter().flat_map(|k| &k.files).chain(self.lists.values().map(|l| &l.items))
+        let in_flight = self.in_flight.iter().map(|in_flight| &in_flight.data);
+        self.keyed.iter().flat_map(|k| &k.files).chain(self.lists.values().map(|l| &l.items)).chain(in_flight)
     }
 
     /// Bytes of all blobs.

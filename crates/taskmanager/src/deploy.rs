@@ -8,10 +8,11 @@ use flott_core::config::{EXCHANGE_BATCH_ROWS, EXCHANGE_CHANNEL_BATCHES};
 use flott_core::{AttemptId, Configuration, Error, JobId, OperatorId, Result, SubtaskIndex, VertexId};
 use flott_env::Env;
 use flott_graph::{JobEdge, JobGraph, JobVertex, consumers, producers};
-use flott_runtime::TaskSpec;
 use flott_runtime::exchange::Port;
 use flott_runtime::exchange::channel::{Sender, gate};
-use flott_runtime::input::Input;
+use flott_runtime::input::{BarrierRule, Input, InputChannel};
+use flott_runtime::{ChannelName, TaskSpec};
+use flott_state::InFlightDealing;
 use flott_state::checkpoint::{JobCheckpoints, LocalStores, SubtaskRestore};
 use flott_state::store::StateBackend;
 use std::collections::BTreeMap;
@@ -31,8 +32,8 @@ pub struct Deployment {
     pub attempt: AttemptId,
     /// Streaming or batch.
     pub mode: RuntimeMode,
-    /// Whether barriers are aligned.
-    pub exactly_once: bool,
+    /// What barriers do.
+    pub barriers: BarrierRule,
     /// What the operators of each subtask take over from a checkpoint.
     pub restore: BTreeMap<(VertexId, SubtaskIndex), BTreeMap<OperatorId, SubtaskRestore>>,
     /// Where the files are that `restore` names.
@@ -118,10 +119,11 @@ impl TaskManager {
         let graph = deployment.graph.clone();
         let mut wiring = Wiring::default();
         for vertex in &graph.vertices {
-            wiring.add_gates(&graph, vertex, capacity, deployment.exactly_once, deployment.mode);
+            wiring.add_gates(&graph, vertex, capacity, deployment.barriers, deployment.mode);
         }
-        let Deployment { job, attempt, mode, mut restore, restore_files, checkpoints, events, config, .. } = deployment;
-        let stores = match deployment.backend {
+        let Deployment { job, attempt, mode, barriers, mut restore, .. } = deployment;
+        let Deployment { restore_files, checkpoints, events, config, backend, .. } = deployment;
+        let stores = match backend {
             Some(backend) => Some(LocalStores::new(&self.env, backend, config.clone())?),
             None => None,
         };
@@ -146,6 +148,7 @@ impl TaskManager {
                     checkpoints: checkpoints.clone(),
                     stores: stores.clone(),
                     env: self.env.clone(),
+                    barriers,
                     mode,
                     config: config.clone(),
                     metrics: self.metrics.clone(),
@@ -155,6 +158,16 @@ impl TaskManager {
             slot::start(&self.env, &format!("flott-slot-{number}"), tasks)?;
         }
         Ok(Tasks { handles })
+    }
+}
+
+/// How records on an edge are dealt out when the receiver's parallelism changes; none where no barrier overtakes them.
+fn dealing(partitioning: &Partitioning) -> Option<InFlightDealing> {
+    match partitioning {
+        _ if !partitioning.can_be_overtaken() => None,
+        Partitioning::Hash(_) => Some(InFlightDealing::Keys),
+        Partitioning::Custom(_) | Partitioning::Global => Some(InFlightDealing::Rows),
+        _ => Some(InFlightDealing::Whole),
     }
 }
 
@@ -172,7 +185,7 @@ impl Wiring {
         graph: &JobGraph,
         vertex: &JobVertex,
         capacity: usize,
-        exactly_once: bool,
+        barriers: BarrierRule,
         mode: RuntimeMode,
     ) {
         if vertex.is_source() {
@@ -182,23 +195,23 @@ impl Wiring {
         let broadcast_first =
             mode == RuntimeMode::Batch && vertex.inputs.get(1).is_some_and(|edges| edges.iter().all(is_broadcast));
         for subtask in 0..vertex.parallelism {
-            let mut ends = Vec::new();
-            let mut inputs = Vec::new();
-            for edges in &vertex.inputs {
-                let before = ends.len();
-                for &edge in edges {
+            let (mut ends, mut channels) = (Vec::new(), Vec::new());
+            for (input, edges) in (0..).zip(&vertex.inputs) {
+                for (number, &edge) in (0..).zip(edges) {
                     let JobEdge { from, partitioning, .. } = &graph.edges[edge];
                     let senders = graph.vertices[from.0 as usize].parallelism;
-                    let connected = producers(partitioning, subtask, senders, vertex.parallelism);
-                    ends.extend(connected.into_iter().map(|sender| (edge, sender)));
+                    for sender in producers(partitioning, subtask, senders, vertex.parallelism) {
+                        ends.push((edge, sender));
+                        let name = ChannelName { input, edge: number, sender };
+                        channels.push(InputChannel { name, dealing: dealing(partitioning) });
+                    }
                 }
-                inputs.push(ends.len() - before);
             }
             let (gate, senders) = gate(ends.len(), capacity);
             for ((edge, sender), end) in ends.into_iter().zip(senders) {
                 self.senders.entry((edge, sender)).or_default().push((subtask, end));
             }
-            let input = Input::new(gate, &inputs, exactly_once);
+            let input = Input::new(gate, channels, vertex.inputs.len(), barriers);
             let input = if broadcast_first { input.broadcast_first() } else { input };
             self.inputs.insert((vertex.id, SubtaskIndex(subtask)), input);
         }

@@ -163,6 +163,11 @@ impl<T: Data + Debug> SinkWriter for LedgerWriter<T> {
 
     async fn write(&mut self, rows: Vec<T>, _: Option<Vec<EventTime>>) -> Result<()> {
         self.open.extend(rows.iter().map(|row| format!("{row:?}")));
+        let most = self.target.world.faults().ledger.write_max.as_millis() as u64;
+        if most > 0 {
+            let pause = self.target.random.u64(..=most);
+            self.target.env.sleep(Duration::from_millis(pause)).await;
+        }
         Ok(())
     }
 

@@ -17,4 +17,5 @@ mod restoring;
 mod sources;
 mod streams;
 mod time;
+mod unaligned;
 mod uploads;

@@ -35,6 +35,12 @@ options! {
         "Time between the starts of two checkpoints; no checkpoints when not set.";
     CHECKPOINTING_MODE: String = "execution.checkpointing.mode", "EXACTLY_ONCE",
         "EXACTLY_ONCE (barriers are aligned) or AT_LEAST_ONCE (they are not).";
+    UNALIGNED: bool = "execution.checkpointing.unaligned.enabled", "false",
+        "Whether barriers overtake the records in front of them, which then become part of the checkpoint: checkpoints stay short under backpressure. With EXACTLY_ONCE only.";
+    ALIGNED_TIMEOUT: Duration = "execution.checkpointing.aligned-checkpoint-timeout", "0 ms",
+        "With unaligned checkpoints: a checkpoint starts aligned, and its barriers overtake where they have not come through this long after it was triggered; 0 ms: at once.";
+    INTERRUPTIBLE_TIMERS: bool = "execution.checkpointing.unaligned.interruptible-timers.enabled", "true",
+        "With unaligned checkpoints: whether a barrier may overtake while the timers of one watermark fire. Flink's default is false.";
     CHECKPOINTING_TIMEOUT: Duration = "execution.checkpointing.timeout", "10 min",
         "A checkpoint that takes longer is aborted.";
     CHECKPOINTING_MIN_PAUSE: Duration = "execution.checkpointing.min-pause", "0 ms",

@@ -27,6 +27,7 @@ fn graph(names: &[&str], edges: &[(usize, usize, Option<Partitioning>)]) -> Stre
             to: NodeId(*to),
             input: 0,
             partitioning: partitioning.clone(),
+            decode: flott_core::batch::decode_rows::<u64>,
         });
     }
     graph

@@ -302,7 +302,8 @@ impl CheckpointCoordinator {
                     record.checkpointed_size_bytes = bytes;
                 }
                 pending.collected.sources = sources;
-                out.push(Command::Trigger(Barrier { checkpoint: id, kind: pending.collected.kind }));
+                let Collected { kind, triggered, .. } = pending.collected;
+                out.push(Command::Trigger(Barrier { checkpoint: id, kind, triggered }));
                 self.phase = Phase::Collecting;
                 self.store_if_complete(out);
             }
@@ -346,6 +347,9 @@ impl CheckpointCoordinator {
             record.latest_ack_timestamp = Some(now);
             record.state_size_bytes += snapshot.byte_count();
             record.checkpointed_size_bytes += written_bytes;
+            record.start_delay_max = record.start_delay_max.max(times.start_delay);
+            record.persisted_in_flight_bytes += times.persisted_in_flight_bytes;
+            record.processed_in_flight_bytes += times.processed_in_flight_bytes;
             record.alignment_max = record.alignment_max.max(times.alignment);
             record.sync_max = record.sync_max.max(times.sync);
             record.async_max = record.async_max.max(times.asynchronous);

@@ -21,7 +21,7 @@ pub fn metadata_of(
             (0..vertex.parallelism).map(|s| collected.tasks.get(&(vertex.id, SubtaskIndex(s)))).collect();
         for operator in &vertex.operators {
             let metadata = operator_metadata(vertex, operator, &subtasks, coordinators.remove(&operator.id));
-            if metadata.has_state() || metadata.finished.contains(&true) {
+            if metadata.is_worth_keeping() {
                 operators.push(metadata);
             }
         }

@@ -43,8 +43,14 @@ pub struct CheckpointRecord {
     pub subtask_count: usize,
     /// Number of tasks that have acknowledged.
     pub acknowledged_count: usize,
-    /// The longest time that a task waited for the last of its barriers.
+    /// The longest time from the trigger until the first barrier reached a task.
+    pub start_delay_max: Duration,
+    /// The longest time from the first barrier of a task to the last.
     pub alignment_max: Duration,
+    /// Bytes of records that barriers overtook: Flink's `persistedData`.
+    pub persisted_in_flight_bytes: u64,
+    /// Bytes of records that tasks worked on between their first barrier and their last: Flink's `processedData`.
+    pub processed_in_flight_bytes: u64,
     /// The longest time that a task stood still for its snapshot.
     pub sync_max: Duration,
     /// The longest time that a task wrote its snapshot beside its records.
@@ -149,7 +155,10 @@ impl CheckpointStats {
             checkpointed_size_bytes: 0,
             subtask_count,
             acknowledged_count: 0,
+            start_delay_max: Duration::ZERO,
             alignment_max: Duration::ZERO,
+            persisted_in_flight_bytes: 0,
+            processed_in_flight_bytes: 0,
             sync_max: Duration::ZERO,
             async_max: Duration::ZERO,
             failure_message: None,

@@ -3,8 +3,13 @@
 //! All channels into one input of a task are one [`Gate`], so that the task waits in one place and takes from
 //! whichever channel has something. Each channel has room for a few elements of its own; a sender without room
 //! waits, and only that sender. A channel that is blocked by alignment keeps what it holds and fills up.
+//!
+//! Where barriers overtake, the receiver is told of a barrier or an end when it is put into a channel ([`Mark`]), and may
+//! look at what stands in front of it ([`Gate::look_ahead`]). The sender of such a barrier puts it, and what it has not
+//! been able to send before, into a channel that is full already ([`Sender::send_over`]), once for each checkpoint: it
+//! has to wait then until the channel is within its limit again.
 
-use flott_core::Element;
+use flott_core::{Barrier, CheckpointId, Element, Result};
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
@@ -21,8 +26,28 @@ pub struct Gate {
     channels: usize,
 }
 
+/// Something that the receiver is told of as soon as it is in a channel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mark {
+    /// A barrier.
+    Barrier(Barrier),
+    /// The channel's end.
+    End,
+}
+
+/// What a receiver is given.
+#[derive(Debug)]
+pub enum Arrival {
+    /// The next element of a channel.
+    Element(usize, Element),
+    /// What was put into a channel and has not been reached yet.
+    Mark(usize, Mark),
+}
+
 struct Shared {
     channels: Vec<Channel>,
+    /// What the receiver has not been told of, if it wants to be told.
+    marks: Option<VecDeque<(usize, Mark)>>,
     /// Channels that have something and are not blocked, each once, in the order in which they get their turn.
     ready: VecDeque<usize>,
     capacity: usize,
@@ -33,13 +58,37 @@ struct Shared {
 #[derive(Default)]
 struct Channel {
     queue: VecDeque<Element>,
+    /// Elements in front of the queue that the receiver is looking at.
+    lent: usize,
     blocked: bool,
     is_ready: bool,
     /// Set while the sender waits for room.
     sender: Option<Waker>,
 }
 
+impl Channel {
+    fn len(&self) -> usize {
+        self.queue.len() + self.lent
+    }
+}
+
 impl Shared {
+    fn push(&mut self, channel: usize, element: Element) {
+        let mark = match &element {
+            Element::Barrier(barrier) => Some(Mark::Barrier(*barrier)),
+            Element::End => Some(Mark::End),
+            Element::Batch(_) | Element::Watermark(_) | Element::Idle => None,
+        };
+        self.channels[channel].queue.push_back(element);
+        self.make_ready(channel);
+        if let (Some(marks), Some(mark)) = (&mut self.marks, mark) {
+            marks.push_back((channel, mark));
+            if let Some(waker) = self.receiver.take() {
+                waker.wake();
+            }
+        }
+    }
+
     fn make_ready(&mut self, channel: usize) {
         let state = &mut self.channels[channel];
         if !state.is_ready && !state.blocked && !state.queue.is_empty() {
@@ -56,6 +105,7 @@ impl Shared {
 pub fn gate(channels: usize, capacity: usize) -> (Gate, Vec<Sender>) {
     let shared = Arc::new(Mutex::new(Shared {
         channels: (0..channels).map(|_| Channel::default()).collect(),
+        marks: None,
         ready: VecDeque::new(),
         capacity: capacity.max(1),
         receiver: None,
@@ -72,18 +122,33 @@ impl Sender {
     /// Sends `element` if there is room and gives it back if there is none.
     pub fn try_send(&self, element: Element) -> Result<(), Element> {
         let mut shared = lock(&self.shared);
-        if shared.channels[self.channel].queue.len() >= shared.capacity {
+        if shared.channels[self.channel].len() >= shared.capacity {
             return Err(element);
         }
-        shared.channels[self.channel].queue.push_back(element);
-        shared.make_ready(self.channel);
+        shared.push(self.channel, element);
         Ok(())
+    }
+
+    /// Sends `elements` whether there is room or not. Whoever does so waits for [`Sender::poll_within`] before anything
+    /// else is sent.
+    pub fn send_over(&self, elements: impl IntoIterator<Item = Element>) {
+        let mut shared = lock(&self.shared);
+        elements.into_iter().for_each(|element| shared.push(self.channel, element));
     }
 
     /// Waits until there is room.
     pub fn poll_ready(&self, task: &mut Context<'_>) -> Poll<()> {
+        self.poll_len(task, |len, capacity| len < capacity)
+    }
+
+    /// Waits until the channel holds no more than it should.
+    pub fn poll_within(&self, task: &mut Context<'_>) -> Poll<()> {
+        self.poll_len(task, |len, capacity| len <= capacity)
+    }
+
+    fn poll_len(&self, task: &mut Context<'_>, is_enough: impl Fn(usize, usize) -> bool) -> Poll<()> {
         let mut shared = lock(&self.shared);
-        if shared.channels[self.channel].queue.len() < shared.capacity {
+        if is_enough(shared.channels[self.channel].len(), shared.capacity) {
             return Poll::Ready(());
         }
         shared.channels[self.channel].sender = Some(task.waker().clone());
@@ -97,10 +162,54 @@ impl Gate {
         self.channels
     }
 
-    /// The next element of any channel that is not blocked, and its channel.
-    pub fn poll_next(&self, task: &mut Context<'_>) -> Poll<(usize, Element)> {
+    /// From now on the receiver is told of barriers and ends when they are put into a channel.
+    pub fn tell_of_marks(&self) {
+        lock(&self.shared).marks.get_or_insert_default();
+    }
+
+    /// What was put into a channel and has not been told yet.
+    pub fn poll_mark(&self, task: &mut Context<'_>) -> Poll<(usize, Mark)> {
+        let mut shared = lock(&self.shared);
+        if let Some(mark) = shared.marks.as_mut().and_then(VecDeque::pop_front) {
+            return Poll::Ready(mark);
+        }
+        shared.receiver = Some(task.waker().clone());
+        Poll::Pending
+    }
+
+    /// Looks at the elements in a channel's queue up to the barrier of `checkpoint`, or up to the end and including it.
+    /// Senders go on meanwhile, and the elements stay where they are.
+    ///
+    /// # Errors
+    /// What `look` reports.
+    pub fn look_ahead(
+        &self,
+        channel: usize,
+        checkpoint: CheckpointId,
+        mut look: impl FnMut(&Element) -> Result<()>,
+    ) -> Result<()> {
+        let mut queue = {
+            let mut shared = lock(&self.shared);
+            let state = &mut shared.channels[channel];
+            state.lent = state.queue.len();
+            std::mem::take(&mut state.queue)
+        };
+        let is_barrier = |e: &&Element| !matches!(e, Element::Barrier(barrier) if barrier.checkpoint == checkpoint);
+        let looked = queue.iter().take_while(is_barrier).try_for_each(&mut look);
+        let mut shared = lock(&self.shared);
+        let state = &mut shared.channels[channel];
+        queue.append(&mut state.queue);
+        (state.queue, state.lent) = (queue, 0);
+        looked
+    }
+
+    /// The next element of any channel that is not blocked, and before that what is to be told.
+    pub fn poll_next(&self, task: &mut Context<'_>) -> Poll<Arrival> {
         let mut guard = lock(&self.shared);
         let shared = &mut *guard;
+        if let Some((channel, mark)) = shared.marks.as_mut().and_then(VecDeque::pop_front) {
+            return Poll::Ready(Arrival::Mark(channel, mark));
+        }
         while let Some(channel) = shared.ready.pop_front() {
             let state = &mut shared.channels[channel];
             state.is_ready = false;
@@ -117,22 +226,17 @@ impl Gate {
             if let Some(waker) = sender {
                 waker.wake();
             }
-            return Poll::Ready((channel, element));
+            return Poll::Ready(Arrival::Element(channel, element));
         }
         shared.receiver = Some(task.waker().clone());
         Poll::Pending
     }
 
-    /// Takes nothing more from `channel` until [`Gate::unblock_all`].
-    pub fn block(&self, channel: usize) {
-        lock(&self.shared).channels[channel].blocked = true;
-    }
-
-    /// Takes from all channels again.
-    pub fn unblock_all(&self) {
+    /// Takes nothing more from the channels for which `is_blocked` says so, and from the others again.
+    pub fn block(&self, is_blocked: impl Fn(usize) -> bool) {
         let mut shared = lock(&self.shared);
         for channel in 0..self.channels {
-            shared.channels[channel].blocked = false;
+            shared.channels[channel].blocked = is_blocked(channel);
             shared.make_ready(channel);
         }
     }
@@ -154,7 +258,7 @@ mod tests {
 
     fn next(gate: &Gate) -> Option<(usize, i64)> {
         match gate.poll_next(&mut Context::from_waker(Waker::noop())) {
-            Poll::Ready((channel, Element::Watermark(w))) => Some((channel, w.0)),
+            Poll::Ready(Arrival::Element(channel, Element::Watermark(w))) => Some((channel, w.0)),
             Poll::Ready(_) => panic!("only watermarks are sent here"),
             Poll::Pending => None,
         }
@@ -186,12 +290,12 @@ mod tests {
     fn a_blocked_channel_keeps_what_it_has() {
         let (gate, senders) = gate(2, 4);
         senders[0].try_send(wm(1)).unwrap();
-        gate.block(0);
+        gate.block(|channel| channel == 0);
         senders[0].try_send(wm(2)).unwrap();
         senders[1].try_send(wm(3)).unwrap();
         assert_eq!(next(&gate), Some((1, 3)));
         assert_eq!(next(&gate), None);
-        gate.unblock_all();
+        gate.block(|_| false);
         assert_eq!(next(&gate), Some((0, 1)));
         assert_eq!(next(&gate), Some((0, 2)));
     }

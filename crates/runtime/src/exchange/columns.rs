@@ -59,7 +59,7 @@ impl Parting {
 }
 
 /// Rows of columns that are not a batch yet.
-pub(super) struct OpenColumns {
+pub(crate) struct OpenColumns {
     schema: SchemaRef,
     columns: Vec<OpenColumn>,
     kinds: Option<Vec<u8>>,
@@ -69,7 +69,7 @@ pub(super) struct OpenColumns {
 
 impl OpenColumns {
     /// No rows, with room for `capacity`.
-    pub(super) fn new(like: &RecordBatch, with_times: bool, capacity: usize) -> Self {
+    pub(crate) fn new(like: &RecordBatch, with_times: bool, capacity: usize) -> Self {
         OpenColumns {
             schema: like.schema(),
             columns: like.columns().iter().map(|column| OpenColumn::new(column.data_type(), capacity)).collect(),
@@ -88,7 +88,7 @@ impl OpenColumns {
     }
 
     /// Appends some rows of a batch, or all of them.
-    pub(super) fn append(
+    pub(crate) fn append(
         &mut self,
         columns: &Columns,
         times: Option<&[EventTime]>,
@@ -117,7 +117,7 @@ impl OpenColumns {
     }
 
     /// The rows as a batch.
-    pub(super) fn finish(self) -> Result<Batch> {
+    pub(crate) fn finish(self) -> Result<Batch> {
         let arrays = self.columns.into_iter().map(OpenColumn::finish).collect::<Result<Vec<_>, _>>();
         let batch = arrays.and_then(|arrays| RecordBatch::try_new(self.schema, arrays)).map_err(misfit)?;
         Ok(Batch::columns(Columns { batch, kinds: self.kinds }, self.times))

@@ -1,7 +1,7 @@
 //! How elements get from a task to the next.
 
 pub mod channel;
-mod columns;
+pub(crate) mod columns;
 mod port;
 
 pub use port::Port;

@@ -2,7 +2,8 @@
 //!
 //! Rows for one channel are collected until there are enough for a batch or until the task has nothing else to do
 //! ([`Port::seal`]): batches are large under load and immediate when the input runs dry. Sealed elements wait in
-//! order until their channel has room ([`Port::poll_flush`]).
+//! order until their channel has room ([`Port::poll_flush`]). A barrier that overtakes takes them along into the channel,
+//! room or not ([`Port::overtake`]).
 
 use super::channel::Sender;
 use super::columns::{OpenColumns, Parting};
@@ -22,6 +23,8 @@ pub struct Port {
     /// Elements that wait for room, per channel.
     sealed: Vec<VecDeque<Element>>,
     sealed_count: usize,
+    /// Channels hold more than they should since a barrier overtook.
+    is_over: bool,
     open_count: usize,
     rows_emitted: u64,
     batch_rows: usize,
@@ -56,6 +59,7 @@ impl Port {
             open: (0..channels).map(|_| None).collect(),
             sealed: (0..channels).map(|_| VecDeque::new()).collect(),
             sealed_count: 0,
+            is_over: false,
             open_count: 0,
             rows_emitted: 0,
             batch_rows: batch_rows.max(1),
@@ -315,14 +319,36 @@ impl Port {
         self.open_count > 0
     }
 
-    /// Whether elements wait for room.
+    /// Whether elements wait for room, or are where there is none for them.
     pub fn has_sealed(&self) -> bool {
-        self.sealed_count > 0
+        self.sealed_count > 0 || self.is_over
     }
 
-    /// Sends what is sealed, as far as there is room. Ready when everything has been sent.
+    /// Whether a barrier or the end waits to be sent that may overtake.
+    pub fn can_overtake(&self) -> bool {
+        let waits = |queue: &VecDeque<Element>| queue.iter().any(|e| matches!(e, Element::Barrier(_) | Element::End));
+        self.sealed_count > 0 && self.partitioning.can_be_overtaken() && self.sealed.iter().any(waits)
+    }
+
+    /// Sends the newest barrier or the end, and everything before it, whether there is room or not. The records are then
+    /// in front of the receiver, who makes them part of the checkpoint. Does nothing where barriers must not overtake.
+    pub fn overtake(&mut self) {
+        if !self.partitioning.can_be_overtaken() {
+            return;
+        }
+        for (queue, sender) in self.sealed.iter_mut().zip(&self.senders) {
+            if let Some(last) = queue.iter().rposition(|e| matches!(e, Element::Barrier(_) | Element::End)) {
+                self.sealed_count -= last + 1;
+                self.is_over = true;
+                sender.send_over(queue.drain(..=last));
+            }
+        }
+    }
+
+    /// Sends what is sealed, as far as there is room. Ready when everything has been sent and channels hold no more than
+    /// they should.
     pub fn poll_flush(&mut self, task: &mut Context<'_>) -> Poll<()> {
-        if self.sealed_count == 0 {
+        if !self.has_sealed() {
             return Poll::Ready(());
         }
         for (queue, sender) in self.sealed.iter_mut().zip(&self.senders) {
@@ -338,7 +364,10 @@ impl Port {
                 }
             }
         }
-        if self.sealed_count == 0 { Poll::Ready(()) } else { Poll::Pending }
+        if self.is_over {
+            self.is_over = self.senders.iter().fold(false, |is_over, s| s.poll_within(task).is_pending() || is_over);
+        }
+        if self.has_sealed() { Poll::Pending } else { Poll::Ready(()) }
     }
 }
 

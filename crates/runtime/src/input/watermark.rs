@@ -6,9 +6,10 @@
 //! counts once its watermark has caught up with what went out, so that the output never goes back.
 
 use flott_core::Watermark;
+use serde::{Deserialize, Serialize};
 
 /// What the merged stream says.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Merged {
     /// Event time has moved on.
     Watermark(Watermark),
@@ -16,7 +17,7 @@ pub enum Merged {
     Idle,
 }
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct Channel {
     watermark: Watermark,
     idle: bool,
@@ -25,7 +26,7 @@ struct Channel {
 }
 
 /// The watermarks of the channels into one input.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct WatermarkValve {
     channels: Vec<Channel>,
     last: Watermark,
@@ -35,8 +36,18 @@ pub struct WatermarkValve {
 impl WatermarkValve {
     /// All of `channels` active, nothing seen.
     pub fn new(channels: usize) -> Self {
-        let channel = Channel { watermark: Watermark::MIN, idle: false, aligned: true };
-        WatermarkValve { channels: vec![channel; channels], last: Watermark::MIN, idle: false }
+        Self::at(channels, Watermark::MIN)
+    }
+
+    /// All of `channels` active and at `watermark`.
+    pub fn at(channels: usize, watermark: Watermark) -> Self {
+        let channel = Channel { watermark, idle: false, aligned: true };
+        WatermarkValve { channels: vec![channel; channels], last: watermark, idle: false }
+    }
+
+    /// How far the merged event time has come.
+    pub fn watermark(&self) -> Watermark {
+        self.last
     }
 
     /// A watermark has come on `channel`, which is active by that.
@@ -98,7 +109,7 @@ impl WatermarkValve {
 }
 
 /// The watermarks of the two inputs of an operator: the lesser of those that are not idle.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CombinedWatermark {
     inputs: Vec<(Watermark, bool)>,
     last: Watermark,
@@ -107,7 +118,22 @@ pub struct CombinedWatermark {
 impl CombinedWatermark {
     /// Nothing seen on any of `inputs`.
     pub fn new(inputs: usize) -> Self {
-        CombinedWatermark { inputs: vec![(Watermark::MIN, false); inputs], last: Watermark::MIN }
+        Self::at(&vec![Watermark::MIN; inputs], Watermark::MIN)
+    }
+
+    /// All inputs active, each this far, and all together at `watermark`.
+    pub fn at(inputs: &[Watermark], watermark: Watermark) -> Self {
+        CombinedWatermark { inputs: inputs.iter().map(|input| (*input, false)).collect(), last: watermark }
+    }
+
+    /// How far the event time of all inputs has come.
+    pub fn watermark(&self) -> Watermark {
+        self.last
+    }
+
+    /// Whether all inputs are idle.
+    pub fn is_idle(&self) -> bool {
+        self.inputs.iter().all(|(_, idle)| *idle)
     }
 
     /// What an input's channels say together.

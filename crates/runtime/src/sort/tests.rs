@@ -4,6 +4,8 @@
 
 use super::*;
 use crate::exchange::channel::{Sender, gate};
+use crate::input::BarrierRule;
+use crate::input::tests::channels;
 use flott_api::key_selector::Owned;
 use flott_api::keyed_rows::SelectedRows;
 use flott_core::{Element, EventTime, KeyHash, codec};
@@ -117,7 +119,7 @@ fn selected(env: &Env, memory: &str, folder: &str) -> (SortedInput, Vec<Sender>)
     config.set(SORTED_INPUTS_MEMORY.key, memory).set(IO_TMP_DIRS.key, folder).set(EXCHANGE_BATCH_ROWS.key, "4");
     let (gate, senders) = gate(2, 100);
     let rows: Box<dyn KeyedRows> = Box::new(SelectedRows::<i64, i64>::new(Arc::new(Owned::new(|n: &i64| n % 3))));
-    let input = Input::new(gate, &[1, 1], true).broadcast_first();
+    let input = Input::new(gate, channels(&[1, 1], None), 2, BarrierRule::ALIGNED).broadcast_first();
     (SortedInput::new(input, vec![Some(rows), None], &config, env, 0).unwrap(), senders)
 }
 

@@ -4,6 +4,8 @@ use super::portion::Portion;
 use super::{Running, Task, TaskInput};
 use crate::chain::{Chain, Exit, Link, Node, Target};
 use crate::deploy::TaskSpec;
+use crate::in_flight::replay::{Edge, Replay, Taker};
+use crate::input::barrier::Barriers;
 use crate::metrics::{TaskMetrics, operator_metrics};
 use crate::sink::SinkTask;
 use crate::snapshot::{SPLITS, SnapshotWriter};
@@ -14,12 +16,14 @@ use flott_api::control::SplitBytes;
 use flott_api::sink::SinkContext;
 use flott_api::source::ReaderContext;
 use flott_api::{AnySource, RuntimeMode};
+use flott_core::batch::DecodeRows;
 use flott_core::config::{AUTO_WATERMARK_INTERVAL, EXCHANGE_BATCH_ROWS, STATE_WORKING_SET};
 use flott_core::{Error, Result, Watermark, codec, error::ResultExt};
 use flott_graph::{ChainNode, JobVertex, NodeKind};
 use flott_state::OperatorState;
 use flott_state::checkpoint::{StoreFolder, SubtaskRestore, check_backend};
 use flott_state::store::HASHMAP;
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 
@@ -40,8 +44,13 @@ pub(super) async fn build(mut spec: TaskSpec, running: &Running) -> Result<Task>
     let mut source = None;
     // What is sorted, if anything: the inputs of the head.
     let mut keyed_rows = Vec::new();
-    for node in &vertex.nodes {
+    let mut replays = VecDeque::new();
+    for (node, place) in vertex.nodes.iter().zip(&places) {
         let restore = restore.remove(&node.id).unwrap_or_default();
+        if let (Some(target), false) = (place, restore.in_flight.is_empty()) {
+            // What is further down the chain is worked off first: it had come further.
+            replays.push_front((*target, replay(&spec, vertex, node, &restore).await?));
+        }
         let info = info(&spec, vertex, node);
         let links = links(node, &places, &exchanges, first_port);
         let metrics = operator_metrics(&spec.metrics, &info, &vertex.name);
@@ -98,7 +107,10 @@ pub(super) async fn build(mut spec: TaskSpec, running: &Running) -> Result<Task>
         env: spec.env,
         mode: spec.mode,
         chain,
+        head: head.id,
         input,
+        replays,
+        rule: spec.barriers,
         commands: spec.commands,
         events: spec.events,
         snapshots,
@@ -109,7 +121,11 @@ pub(super) async fn build(mut spec: TaskSpec, running: &Running) -> Result<Task>
         snapshot: None,
         taken: None,
         alignment_start: None,
-        portion: Portion::default(),
+        portion: match spec.barriers.barriers {
+            Barriers::Overtaking => Portion::short(),
+            Barriers::Aligned | Barriers::AtLeastOnce => Portion::default(),
+        },
+        work: None,
         open_since: None,
         alarm: None,
     })
@@ -190,6 +206,31 @@ async fn restore_operator(
     }
     spec.restore_files.restore_operator_state(&restore, &mut cx.state).await?;
     Ok(folder)
+}
+
+/// What was in flight for an operator, to be given to it before anything else.
+async fn replay(spec: &TaskSpec, vertex: &JobVertex, node: &ChainNode, restore: &SubtaskRestore) -> Result<Replay> {
+    let is_head = vertex.nodes.first().is_some_and(|head| head.id == node.id);
+    let edges = node.decoders.iter().enumerate().map(|(input, decoders)| {
+        let exchanges = vertex.inputs.get(input).filter(|_| is_head);
+        let edge = |(number, decode): (usize, &DecodeRows)| Edge {
+            partitioning: exchanges.and_then(|e| e.get(number)).map(|e| spec.graph.edges[*e].partitioning.clone()),
+            decode: *decode,
+        };
+        decoders.iter().enumerate().map(edge).collect()
+    });
+    let taker = Taker {
+        name: node.name.clone(),
+        subtask: spec.id.subtask.0,
+        parallelism: vertex.parallelism,
+        max_parallelism: vertex.max_parallelism,
+        edges: edges.collect(),
+    };
+    let mut olds = Vec::with_capacity(restore.in_flight.len());
+    for old in &restore.in_flight {
+        olds.push((old.subtask, old.parallelism, spec.restore_files.read_blob(&old.data).await?));
+    }
+    Replay::new(taker, &olds)
 }
 
 async fn source_task(

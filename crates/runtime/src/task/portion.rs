@@ -1,8 +1,13 @@
 //! How much is worked on before what came of it is sent: all of a batch, unless functions make many records of one.
 //! Then less, so that not too many records wait in memory for room in a channel; and a source is asked for so few that
 //! those made of them are used up while they are in the processor's cache.
+//!
+//! Where barriers overtake a portion is also one that takes little time: a barrier waits for it. But not where a small
+//! portion takes as long as a large one, as in a sink that waits for an answer after each: there many rows at a time are
+//! worth more.
 
 use flott_core::Batch;
+use std::time::Duration;
 
 /// About so many records may wait to be sent.
 const WAITING_MAX: usize = 1 << 16;
@@ -11,28 +16,74 @@ const MADE: usize = 512;
 /// From so many records made of one on.
 const MANY: usize = 2;
 
+/// About so long a portion may take where barriers overtake.
+const SLICE: Duration = Duration::from_millis(1);
+/// Rows of the first portion there, as long as nobody knows what they take.
+const FIRST: usize = 64;
+/// A row that takes so many times as long as the fastest lately shows that the portion is too small.
+const DEARER: f64 = 1.2;
+/// What was the fastest is forgotten so slowly.
+const FORGETTING: f64 = 1.01;
+/// A portion has at most so many times as many rows as the one before.
+const GROWTH: usize = 8;
+
 /// What came of the batch before.
 #[derive(Default)]
 pub(super) struct Portion {
     rows: usize,
     made: usize,
+    /// Rows of all batches so far.
+    begun: u64,
+    /// How many rows may be worked on in a slice of time, if that matters.
+    slice_rows: Option<usize>,
+    /// The least time that a row has taken lately, in ns.
+    row_ns_min: Option<f64>,
 }
 
 impl Portion {
+    /// Portions that take little time each.
+    pub(super) fn short() -> Self {
+        Portion { slice_rows: Some(FIRST), ..Portion::default() }
+    }
+
     /// Of `rows` rows the chain has made so many.
     pub(super) fn learn(&mut self, rows: usize, made: u64) {
-        *self = Portion { rows, made: usize::try_from(made).unwrap_or(usize::MAX) };
+        self.rows = rows;
+        self.made = usize::try_from(made).unwrap_or(usize::MAX);
+        self.begun += rows as u64;
+    }
+
+    /// Rows that have been worked on so far.
+    pub(super) fn rows_begun(&self) -> u64 {
+        self.begun
+    }
+
+    /// Those since `begun` have taken so long, the time in sinks included.
+    pub(super) fn took(&mut self, begun: u64, time: Duration) {
+        let rows = usize::try_from(self.begun - begun).unwrap_or(usize::MAX);
+        if let Some(slice_rows) = self.slice_rows.as_mut().filter(|_| rows > 0) {
+            let row_ns = time.as_nanos() as f64 / rows as f64;
+            let row_ns_min = self.row_ns_min.get_or_insert(row_ns);
+            let is_dear = row_ns > *row_ns_min * DEARER;
+            *row_ns_min = row_ns_min.min(row_ns) * FORGETTING;
+            let most = rows.max(*slice_rows).saturating_mul(GROWTH);
+            let fitting = (rows as u128 * SLICE.as_nanos()).checked_div(time.as_nanos()).unwrap_or(u128::MAX);
+            let fitting = usize::try_from(fitting).unwrap_or(usize::MAX);
+            let larger = rows.max(*slice_rows).saturating_mul(2);
+            *slice_rows = if time > SLICE && is_dear { larger } else { fitting.clamp(1, most) };
+        }
     }
 
     /// Cuts `batch` down to a portion; the rest is for later.
     pub(super) fn cut(&self, batch: &mut Batch) -> Option<Batch> {
-        let rows = self.rows_for(WAITING_MAX);
+        let rows = self.rows_for(WAITING_MAX).min(self.slice_rows.unwrap_or(usize::MAX));
         (batch.len() > rows).then(|| batch.split_off(rows))
     }
 
     /// How many rows a source is best asked for.
     pub(super) fn to_read(&self) -> usize {
-        if self.made > self.rows.saturating_mul(MANY) { self.rows_for(MADE) } else { usize::MAX }
+        let made = if self.made > self.rows.saturating_mul(MANY) { self.rows_for(MADE) } else { usize::MAX };
+        made.min(self.slice_rows.unwrap_or(usize::MAX))
     }
 
     /// Of how many rows about `made` come.
@@ -65,6 +116,37 @@ mod tests {
         assert_eq!(cut(1, 20_000), 3, "a small batch tells what to expect of a large one");
         assert_eq!(cut(1, u64::MAX), 1, "a row is not cut");
         assert_eq!(Portion::default().to_read(), usize::MAX);
+    }
+
+    /// Works through so many rows, which take what `time` says of the portion, and returns the number of the last portions.
+    fn work(rows: usize, time: impl Fn(usize) -> Duration) -> Vec<usize> {
+        let (mut portion, mut left, mut portions) = (Portion::short(), rows, Vec::new());
+        while left > 0 {
+            let mut batch = Batch::of(vec![0u8; left.min(4096)]);
+            let _rest = portion.cut(&mut batch);
+            let (rows, begun) = (batch.len(), portion.rows_begun());
+            portion.learn(rows, 0);
+            portion.took(begun, time(rows));
+            left -= rows;
+            portions.push(rows);
+        }
+        portions
+    }
+
+    #[test]
+    fn where_barriers_overtake_a_portion_takes_little_time() {
+        let slow = work(2000, |rows| Duration::from_millis(1) * rows as u32);
+        assert!(slow[1..].iter().all(|rows| *rows <= 2), "{slow:?}");
+        let fast = work(1_000_000, |rows| Duration::from_nanos(50) * rows as u32);
+        assert!(fast.len() < 260, "{} portions", fast.len());
+    }
+
+    #[test]
+    fn where_a_portion_takes_as_long_as_any_other_it_is_large() {
+        let answered = work(1_000_000, |_| Duration::from_millis(5));
+        assert!(answered.len() < 1000, "{} portions", answered.len());
+        let late = &answered[answered.len() / 2..];
+        assert!(late.iter().sum::<usize>() / late.len() > 1500, "{late:?}");
     }
 
     #[test]

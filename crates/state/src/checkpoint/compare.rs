@@ -70,7 +70,7 @@ pub fn compare(
             )));
         }
         let found = metadata.operator(operator.id);
-        if let Some(found) = found {
+        if let Some(found) = found.filter(|found| found.needs_max_parallelism()) {
             check_max_parallelism(operator, found)?;
         }
         report.operators.push(OperatorReport {

@@ -62,8 +62,21 @@ pub struct OperatorMetadata {
 impl OperatorMetadata {
     /// Whether there is anything that a restored job could miss.
     pub fn has_state(&self) -> bool {
-        self.coordinator.is_some()
-            || self.subtasks.iter().any(|s| s.keyed.is_some() || s.lists.values().any(|list| !list.lengths.is_empty()))
+        let was_on_its_way = |s: &OperatorSnapshot| s.in_flight.as_ref().is_some_and(|f| f.elements > 0);
+        let remembers =
+            |s: &OperatorSnapshot| s.keyed.is_some() || s.lists.values().any(|list| !list.lengths.is_empty());
+        self.coordinator.is_some() || self.subtasks.iter().any(|s| remembers(s) || was_on_its_way(s))
+    }
+
+    /// Whether there is anything at all to be restored: of an operator without state it may be known how far event time
+    /// had come.
+    pub fn is_worth_keeping(&self) -> bool {
+        self.has_state() || self.finished.contains(&true) || self.subtasks.iter().any(|s| s.in_flight.is_some())
+    }
+
+    /// Whether the operator must keep its number of key groups.
+    pub fn needs_max_parallelism(&self) -> bool {
+        self.has_state() || self.finished.contains(&true)
     }
 
     /// Bytes of all state.

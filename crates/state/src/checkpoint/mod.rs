@@ -37,7 +37,7 @@ pub use compare::{Fate, JobOperator, RestoreReport, compare};
 pub use job::JobCheckpoints;
 pub use local_stores::{LocalStore, LocalStores, SnapshotFolder, StoreFolder, check_backend};
 pub use metadata::{CheckpointMetadata, OperatorMetadata};
-pub use redistribute::{ItemRange, ListPiece, ListRestore, SubtaskRestore, redistribute};
+pub use redistribute::{InFlightRestore, ItemRange, ListPiece, ListRestore, SubtaskRestore, redistribute};
 pub use state_file::{KeyedFiles, StateFile};
 pub use storage::CheckpointStorage;
 

@@ -6,7 +6,7 @@
 //! out runs of neighbouring items, Flott single ones, so that old and new items mix.
 
 use super::OperatorMetadata;
-use crate::snapshot::{Blob, KeyedSnapshot, ListSnapshot, Redistribution};
+use crate::snapshot::{Blob, InFlightDealing, KeyedSnapshot, ListSnapshot, Redistribution};
 use flott_core::{Error, MaxParallelism, Result};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -20,8 +20,21 @@ pub struct SubtaskRestore {
     pub keyed: Vec<KeyedSnapshot>,
     /// Operator state by name.
     pub lists: BTreeMap<String, ListRestore>,
+    /// What was on its way to some of the old subtasks, and how far event time had come there.
+    pub in_flight: Vec<InFlightRestore>,
     /// The operator had finished in all of its subtasks: it has nothing left to do (Flink's `FINISHED_ON_RESTORE`).
     pub finished: bool,
+}
+
+/// What was on its way to one old subtask. Which of its records a new subtask takes the runtime finds out.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct InFlightRestore {
+    /// Which of the old subtasks.
+    pub subtask: u32,
+    /// How many there were.
+    pub parallelism: u32,
+    /// Where the bytes are.
+    pub data: Arc<Blob>,
 }
 
 /// What a subtask takes over of one list.
@@ -66,6 +79,9 @@ pub fn redistribute(operator: &OperatorMetadata, max: MaxParallelism, parallelis
         let keyed = operator.subtasks.iter().filter_map(|s| s.keyed.as_ref());
         subtask.keyed = keyed.filter(|k| k.range.intersects(range)).cloned().collect();
     }
+    if !finished {
+        deal_out_in_flight(operator, max, &mut subtasks);
+    }
     for (name, lists) in lists_by_name(operator) {
         deal_out(name, &lists, operator.parallelism == parallelism, &mut subtasks);
     }
@@ -73,6 +89,9 @@ pub fn redistribute(operator: &OperatorMetadata, max: MaxParallelism, parallelis
 }
 
 fn check(operator: &OperatorMetadata, max: MaxParallelism, parallelism: u32) -> Result<()> {
+    if !operator.needs_max_parallelism() {
+        return Ok(());
+    }
     let name = &operator.name;
     let (was, wanted) = (operator.max_parallelism.get(), max.get());
     if was != wanted {
@@ -88,6 +107,29 @@ fn check(operator: &OperatorMetadata, max: MaxParallelism, parallelism: u32) -> 
         )));
     }
     Ok(())
+}
+
+/// While the parallelism stays, each subtask goes on with what was on its way to it. Otherwise it is given what was on
+/// its way to every old subtask from which some of the records may come to it; at least one, which says how far event
+/// time had come.
+fn deal_out_in_flight(operator: &OperatorMetadata, max: MaxParallelism, subtasks: &mut [SubtaskRestore]) {
+    let (was, is) = (operator.parallelism, subtasks.len() as u32);
+    for (old, snapshot) in (0..).zip(&operator.subtasks) {
+        let Some(in_flight) = &snapshot.in_flight else { continue };
+        let data = Arc::new(in_flight.data.clone());
+        let goes_to = |new: u32| match in_flight.dealing {
+            _ if was == is => new == old,
+            InFlightDealing::Keys if operator.max_parallelism == max => {
+                max.range(old, was).intersects(max.range(new, is))
+            }
+            // Of other key groups there is no record, only event time.
+            InFlightDealing::Keys | InFlightDealing::Rows => true,
+            InFlightDealing::Whole => old % is == new || new % was == old,
+        };
+        for (_, subtask) in (0..).zip(&mut *subtasks).filter(|(new, _)| goes_to(*new)) {
+            subtask.in_flight.push(InFlightRestore { subtask: old, parallelism: was, data: data.clone() });
+        }
+    }
 }
 
 /// A list as one old subtask left it.

@@ -29,7 +29,7 @@ impl JobCheckpoints {
         };
         let lists = lists.into_iter().filter(|(_, _, items)| !items.is_empty());
         let lists = all(lists.map(|list| self.write_list(checkpoint, list, inline_bytes_max)).collect()).await?;
-        Ok(OperatorSnapshot { keyed, lists: lists.into_iter().collect() })
+        Ok(OperatorSnapshot { keyed, lists: lists.into_iter().collect(), in_flight: None })
     }
 
     /// Bytes as a blob: in a file of the checkpoint, or inline if there are at most `inline_bytes_max`. For the

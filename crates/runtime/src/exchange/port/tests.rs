@@ -1,5 +1,5 @@
 use super::*;
-use crate::exchange::channel::{Gate, gate};
+use crate::exchange::channel::{Arrival, Gate, gate};
 use flott_api::key_selector::Owned;
 use flott_api::partitioner::{CustomRouter, KeyRouter};
 use flott_core::{KeyHash, Watermark};
@@ -28,7 +28,7 @@ fn flush(port: &mut Port) {
 /// Rows and batch sizes that have come through a gate.
 fn received(gate: &Gate) -> (Vec<u64>, Vec<usize>) {
     let (mut rows, mut sizes) = (Vec::new(), Vec::new());
-    while let Poll::Ready((_, element)) = gate.poll_next(&mut Context::from_waker(Waker::noop())) {
+    while let Poll::Ready(Arrival::Element(_, element)) = gate.poll_next(&mut Context::from_waker(Waker::noop())) {
         if let Element::Batch(batch) = element {
             sizes.push(batch.len());
             rows.extend(batch.into_rows::<u64>().unwrap().0);
@@ -151,7 +151,7 @@ proptest! {
         flush(&mut port);
         for (receiver, gate) in gates.iter().enumerate() {
             let mut got = Vec::new();
-            while let Poll::Ready((_, Element::Batch(batch))) = gate.poll_next(&mut Context::from_waker(Waker::noop())) {
+            while let Poll::Ready(Arrival::Element(_, Element::Batch(batch))) = gate.poll_next(&mut Context::from_waker(Waker::noop())) {
                 let (rows, times) = batch.into_rows::<u64>().unwrap();
                 got.extend(rows.iter().enumerate().map(|(i, r)| (*r, times.as_ref().map(|t| t[i].0))));
             }
@@ -220,7 +220,7 @@ proptest! {
         flush(&mut port);
         for (gate, (rows, kinds, times)) in gates.iter().zip(expected) {
             let (mut found, mut found_kinds, mut found_times) = (Vec::new(), Vec::new(), Vec::new());
-            while let Poll::Ready((_, Element::Batch(batch))) = gate.poll_next(&mut Context::from_waker(Waker::noop())) {
+            while let Poll::Ready(Arrival::Element(_, Element::Batch(batch))) = gate.poll_next(&mut Context::from_waker(Waker::noop())) {
                 let (columns, times) = batch.into_columns().unwrap();
                 found_kinds.extend(columns.kinds.clone().unwrap_or_else(|| vec![0; columns.len()]));
                 found_times.extend(times.unwrap_or_default());

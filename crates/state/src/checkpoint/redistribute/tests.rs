@@ -29,7 +29,7 @@ fn with_lists(redistribution: Redistribution, subtasks: &[Vec<Vec<u8>>]) -> Oper
     let snapshot = |items: &Vec<Vec<u8>>| {
         let lengths = items.iter().map(|i| i.len() as u32).collect();
         let list = ListSnapshot { redistribution, lengths, items: Blob::Inline(items.concat()) };
-        OperatorSnapshot { keyed: None, lists: [("list".to_owned(), list)].into() }
+        OperatorSnapshot { lists: [("list".to_owned(), list)].into(), ..OperatorSnapshot::default() }
     };
     operator(subtasks.iter().map(snapshot).collect())
 }
@@ -89,7 +89,7 @@ proptest! {
     fn every_key_group_comes_to_its_owner(old in 1..=MAX, new in 1..=MAX) {
         let snapshot = |index| {
             let keyed = KeyedSnapshot { range: max().range(index, old), files: vec![Blob::Inline(vec![index as u8])], store: None };
-            OperatorSnapshot { keyed: Some(keyed), lists: BTreeMap::new() }
+            OperatorSnapshot { keyed: Some(keyed), ..OperatorSnapshot::default() }
         };
         let restores = redistribute(&operator((0..old).map(snapshot).collect()), max(), new).unwrap();
         for (index, restore) in (0..).zip(&restores) {

@@ -379,7 +379,7 @@ impl Upload {
     fn describe(&self) -> SubtaskSnapshot {
         let files = self.chain.iter().map(|f| Blob::File { path: f.path.clone(), len: 5, sum: 0 }).collect();
         let keyed = Some(KeyedSnapshot { range: KeyGroupRange { start: 0, end: 128 }, files, store: None });
-        let operator = OperatorSnapshot { keyed, lists: self.lists.clone() };
+        let operator = OperatorSnapshot { keyed, lists: self.lists.clone(), in_flight: None };
         SubtaskSnapshot { operators: vec![(self.operator, operator)], finished: self.finished }
     }
 
