@@ -155,7 +155,7 @@ fn swept(actions: &[Action]) -> Option<Vec<u64>> {
 }
 
 fn deployed(actions: &[Action]) -> Option<&Deployment> {
-    actions.iter().find_map(|action| if let Action::Deploy(deployment) = action { Some(deployment) } else { None })
+    actions.iter().find_map(|action| if let Action::Deploy(deployment) = action { Some(&**deployment) } else { None })
 }
 
 #[test]
