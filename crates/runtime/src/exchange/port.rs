@@ -365,7 +365,8 @@ impl Port {
             }
         }
         if self.is_over {
-            self.is_over = self.senders.iter().fold(false, |is_over, s| s.poll_within(task).is_pending() || is_over);
+            // One at a time is waited for.
+            self.is_over = self.senders.iter().any(|sender| sender.poll_within(task).is_pending());
         }
         if self.has_sealed() { Poll::Pending } else { Poll::Ready(()) }
     }

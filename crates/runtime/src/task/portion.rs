@@ -20,10 +20,10 @@ const MANY: usize = 2;
 const SLICE: Duration = Duration::from_millis(1);
 /// Rows of the first portion there, as long as nobody knows what they take.
 const FIRST: usize = 64;
-/// A row that takes so many times as long as the fastest lately shows that the portion is too small.
+/// A row that takes so many times as long as it could shows that the portion is too small.
 const DEARER: f64 = 1.2;
-/// What was the fastest is forgotten so slowly.
-const FORGETTING: f64 = 1.01;
+/// A larger portion is worth it if a row takes at most so many times as long.
+const CHEAPER: f64 = 0.9;
 /// A portion has at most so many times as many rows as the one before.
 const GROWTH: usize = 8;
 
@@ -36,8 +36,10 @@ pub(super) struct Portion {
     begun: u64,
     /// How many rows may be worked on in a slice of time, if that matters.
     slice_rows: Option<usize>,
-    /// The least time that a row has taken lately, in ns.
-    row_ns_min: Option<f64>,
+    /// What a row takes in ns if the portion is not too small.
+    row_ns_min: f64,
+    /// Rows of the last portion, and what each took in ns.
+    last: (usize, f64),
 }
 
 impl Portion {
@@ -63,9 +65,11 @@ impl Portion {
         let rows = usize::try_from(self.begun - begun).unwrap_or(usize::MAX);
         if let Some(slice_rows) = self.slice_rows.as_mut().filter(|_| rows > 0) {
             let row_ns = time.as_nanos() as f64 / rows as f64;
-            let row_ns_min = self.row_ns_min.get_or_insert(row_ns);
-            let is_dear = row_ns > *row_ns_min * DEARER;
-            *row_ns_min = row_ns_min.min(row_ns) * FORGETTING;
+            // One at least as large that is no cheaper shows that its size is not to blame.
+            let (last_rows, last_row_ns) = std::mem::replace(&mut self.last, (rows, row_ns));
+            let is_blameless = rows >= last_rows && row_ns > last_row_ns * CHEAPER;
+            self.row_ns_min = if is_blameless { row_ns } else { self.row_ns_min.min(row_ns) };
+            let is_dear = row_ns > self.row_ns_min * DEARER;
             let most = rows.max(*slice_rows).saturating_mul(GROWTH);
             let fitting = (rows as u128 * SLICE.as_nanos()).checked_div(time.as_nanos()).unwrap_or(u128::MAX);
             let fitting = usize::try_from(fitting).unwrap_or(usize::MAX);
@@ -95,6 +99,7 @@ impl Portion {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::cell::Cell;
 
     fn portion(rows: usize, made: u64) -> Portion {
         let mut portion = Portion::default();
@@ -139,6 +144,20 @@ mod tests {
         assert!(slow[1..].iter().all(|rows| *rows <= 2), "{slow:?}");
         let fast = work(1_000_000, |rows| Duration::from_nanos(50) * rows as u32);
         assert!(fast.len() < 260, "{} portions", fast.len());
+    }
+
+    #[test]
+    fn rows_that_take_longer_from_some_row_on_make_portions_small() {
+        let done = Cell::new(0);
+        let portions = work(100_000, |rows| {
+            done.set(done.get() + rows);
+            if done.get() < 95_000 {
+                Duration::from_nanos(5) * rows as u32
+            } else {
+                Duration::from_millis(1) * rows as u32
+            }
+        });
+        assert!(portions[portions.len() - 500..].iter().all(|rows| *rows <= 2), "{portions:?}");
     }
 
     #[test]
