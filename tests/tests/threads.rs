@@ -34,3 +34,14 @@ fn every_job_gives_its_output_on_real_threads_when_barriers_overtake() {
     }
     assert!(stopped > ALL.len(), "{stopped} runs were stopped before their end");
 }
+
+#[test]
+fn every_job_gives_its_output_on_rocksdb_when_stopped_and_restored() {
+    // Nearly nothing of the state is kept in memory.
+    let options = [("state.backend.type", "rocksdb"), ("flott.state.working-set.size", "2 kb")];
+    let mut stopped = 0;
+    for job in ALL {
+        stopped += run(job, 8, &[2, 3, 1], 1, &options).unwrap_or_else(|e| panic!("`{}`: {e}", job.name));
+    }
+    assert!(stopped > ALL.len() / 2, "{stopped} runs were stopped before their end");
+}

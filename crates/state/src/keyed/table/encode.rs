@@ -150,7 +150,7 @@ impl Encoded {
     }
 
     /// In a store's form: everything in the order of keys. Of a key that was removed and put the value counts.
-    pub fn into_batch(&mut self, batch: &mut WriteBatch) {
+    pub fn sort_into(&mut self, batch: &mut WriteBatch) {
         let Encoded { bytes, rows, .. } = self;
         let key = |row: &Row| &bytes[row.start..row.key_end];
         // Puts before removals of the same key; the second one is left out.

@@ -288,7 +288,7 @@ fn write(
     seen: &mut (u64, u64),
 ) -> Result<usize> {
     batch.clear();
-    encoded.into_batch(batch);
+    encoded.sort_into(batch);
     let bytes = batch.byte_count();
     *seen = (seen.0 + bytes as u64, seen.1 + batch.len() as u64);
     if !batch.is_empty() {

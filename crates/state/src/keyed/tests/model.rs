@@ -228,7 +228,7 @@ impl Job {
                 (KeyedPart::Files(files), Below::Heap(disk)) => {
                     let paths = files.files.iter().map(|f| f.path().to_owned()).collect();
                     let is_safe = disk.write(&files, pending.writable);
-                    is_safe.then(|| Kept::Files(Saved { range: files.range, paths }))
+                    is_safe.then_some(Kept::Files(Saved { range: files.range, paths }))
                 }
                 (KeyedPart::Store(store), below) => {
                     self.named += 1;
