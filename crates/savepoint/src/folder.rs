@@ -78,6 +78,22 @@ impl Folder {
         Ok(content)
     }
 
+    /// Checks that a file is there and as long as it was, without reading it.
+    ///
+    /// # Errors
+    /// `Corrupt` when it is not; `Unavailable` when the store does not answer.
+    pub async fn look_for(&self, file: &TableFile) -> Result<()> {
+        let path = self.path_of(&file.path);
+        let found = self.store.head(&path).await.map_err(|e| store_error(&path, e))?;
+        if found.size == file.bytes {
+            return Ok(());
+        }
+        Err(Error::corrupt(format!(
+            "file `{path}` of the savepoint has {} bytes and had {} when it was written",
+            found.size, file.bytes
+        )))
+    }
+
     async fn get(&self, path: &Path) -> Result<Bytes> {
         let found = self.store.get(path).await.map_err(|e| store_error(path, e))?;
         found.bytes().await.map_err(|e| store_error(path, e))

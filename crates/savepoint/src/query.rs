@@ -49,8 +49,8 @@ impl Query {
     /// Opens the tables that `manifest` names in `folder`.
     ///
     /// # Errors
-    /// `Corrupt` when the manifest names a table that is none.
-    pub fn open(folder: &Folder, manifest: &Manifest) -> Result<Query> {
+    /// `Corrupt` when a file is missing or cut off, with its path.
+    pub async fn open(folder: &Folder, manifest: &Manifest) -> Result<Query> {
         let mut config = SessionConfig::new()
             .with_information_schema(true)
             .with_default_catalog_and_schema(CATALOG, "savepoint")
@@ -71,6 +71,10 @@ impl Query {
             let mut names = BTreeSet::new();
             for state in operator.states.iter().filter(|state| !state.files.is_empty()) {
                 let name = unique(&state.name, &mut names);
+                for file in &state.files {
+                    // A listing would leave out what is not there.
+                    folder.look_for(file).await?;
+                }
                 let table = listing(folder, state)?;
                 states.register_table(name.clone(), Arc::new(table)).map_err(|e| failed(&e))?;
                 tables.push(format!("{schema}.{name}"));

@@ -172,15 +172,18 @@ impl Shape {
 
     /// The element of a list of this.
     pub fn element_field(&self) -> Arc<Field> {
-        Arc::new(self.field("element"))
+        Arc::new(Field::new("element", self.data_type(), true))
     }
 
-    /// The fields of a struct or an enum.
+    /// The fields of a struct or an enum. They may all be null: where the struct is null its fields are, and engines that
+    /// take a field out of a struct do not always look at the struct.
     pub fn fields(&self) -> Fields {
         match self {
-            Shape::Struct(fields) => fields.iter().map(|(name, shape)| shape.field(name)).collect(),
+            Shape::Struct(fields) => {
+                fields.iter().map(|(name, shape)| Field::new(name, shape.data_type(), true)).collect()
+            }
             Shape::Enum { tag, variants } => {
-                let tag = Field::new(tag, DataType::Utf8, false);
+                let tag = Field::new(tag, DataType::Utf8, true);
                 let held = variants
                     .iter()
                     .filter_map(|(name, shape)| shape.as_ref().map(|shape| Field::new(name, shape.data_type(), true)));
@@ -197,7 +200,7 @@ pub(crate) fn entries_field(key: &Shape, value: &Shape) -> Arc<Field> {
 }
 
 pub(crate) fn entry_fields(key: &Shape, value: &Shape) -> Fields {
-    Fields::from(vec![Field::new("key", key.data_type(), false), value.field("value")])
+    Fields::from(vec![Field::new("key", key.data_type(), false), Field::new("value", value.data_type(), true)])
 }
 
 fn by_position(parts: &[Schema]) -> Result<Shape> {
