@@ -129,7 +129,11 @@ fn an_operator_has_finished_when_all_its_subtasks_had() {
 
 #[test]
 fn a_changed_max_parallelism_and_too_many_subtasks_are_refused() {
-    let metadata = operator(vec![OperatorSnapshot::default()]);
+    // Without state it does not matter where keys are.
+    let nothing = operator(vec![OperatorSnapshot::default()]);
+    assert!(redistribute(&nothing, MaxParallelism::new(128).unwrap(), 1).is_ok());
+    let keyed = KeyedSnapshot { range: max().all(), files: vec![Blob::Inline(vec![1])], store: None };
+    let metadata = operator(vec![OperatorSnapshot { keyed: Some(keyed), ..OperatorSnapshot::default() }]);
     let error = redistribute(&metadata, MaxParallelism::new(128).unwrap(), 1).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Invalid);
     assert!(error.to_string().contains("128") && error.to_string().contains("set it to 12"), "{error}");
