@@ -53,7 +53,7 @@ fn child(run: &Run) -> Result<Sample, Failure> {
 }
 
 /// The job, into a sink that drops.
-pub(super) fn build(env: &StreamExecutionEnvironment, records: u64) {
+pub(crate) fn build(env: &StreamExecutionEnvironment, records: u64) {
     numbers(env, records)
         .map(|n| key(n, KEYS))
         .key_by(|key| *key)

@@ -2,10 +2,10 @@
 
 mod checkpoint;
 mod columns;
-mod keycount;
+pub(crate) mod keycount;
 mod latency;
 mod mapfilter;
-mod numbers;
+pub(crate) mod numbers;
 mod restore;
 mod start;
 mod text;
@@ -31,4 +31,4 @@ pub(crate) const CASES: &[Case] = &[
 ];
 
 /// The unit of throughput.
-const RECORDS_PER_CPU_SECOND: &str = "M records per CPU-second";
+pub(crate) const RECORDS_PER_CPU_SECOND: &str = "M records per CPU-second";
