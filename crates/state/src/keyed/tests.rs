@@ -4,6 +4,7 @@ mod files;
 mod kinds;
 mod model;
 mod parted;
+mod stored;
 mod timers;
 mod ttl;
 mod ttl_model;

@@ -1,0 +1,118 @@
+//! Keyed state on a store: what is said there about states, other settings of TTL, and more timers than are in memory.
+
+use super::*;
+use crate::store::{KeyedStore, MemoryStore};
+use flott_core::ErrorKind;
+use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
+use std::time::Duration;
+
+fn on(store: &Arc<dyn KeyedStore>, bytes: usize) -> KeyedState<u32> {
+    let mut state = single();
+    state.use_store(store.clone(), Arc::new(AtomicUsize::new(bytes))).unwrap();
+    state
+}
+
+/// Everything goes into the store.
+fn write(mut state: KeyedState<u32>) {
+    let state: &mut dyn AnyKeyedState = &mut state;
+    assert!(matches!(
+        state.snapshot_at_once(SnapshotKind::Incremental, &mut || unreachable!("a store names no files")).unwrap(),
+        KeyedPart::Store(_)
+    ));
+}
+
+fn at(state: &mut KeyedState<u32>, ms: i64) {
+    AnyKeyedState::set_now(state, ProcessingTime(ms));
+}
+
+#[test]
+fn a_time_to_live_is_switched_on_and_off_on_a_store() {
+    let store: Arc<dyn KeyedStore> = Arc::new(MemoryStore::default());
+    let ttl = || Some(StateTtl::new(Duration::from_millis(100)));
+    let mut state = on(&store, usize::MAX);
+    let plain = ValueState::<u64>::register(&mut state, "value", None).unwrap();
+    let map = MapState::<u8, u64>::register(&mut state, "map", None).unwrap();
+    for key in 0..50 {
+        state.set_key(&key);
+        plain.set(&mut state, u64::from(key)).unwrap();
+        map.put(&mut state, 1, u64::from(key)).unwrap();
+    }
+    write(state);
+
+    // What was written without a stamp begins to live when it is restored.
+    let mut state = on(&store, usize::MAX);
+    at(&mut state, 1000);
+    let timed = ValueState::<u64>::register(&mut state, "value", ttl()).unwrap();
+    let map = MapState::<u8, u64>::register(&mut state, "map", ttl()).unwrap();
+    at(&mut state, 1099);
+    state.set_key(&7);
+    assert_eq!(timed.get(&mut state).unwrap(), Some(&7));
+    timed.set(&mut state, 8).unwrap();
+    assert_eq!(map.get(&mut state, &1).unwrap(), Some(&7));
+    at(&mut state, 1100);
+    assert_eq!(timed.get(&mut state).unwrap(), Some(&8));
+    assert_eq!(map.get(&mut state, &1).unwrap(), None);
+    state.set_key(&9);
+    assert_eq!(timed.get(&mut state).unwrap(), None);
+    write(state);
+
+    let mut state = on(&store, usize::MAX);
+    at(&mut state, 5000);
+    let plain = ValueState::<u64>::register(&mut state, "value", None).unwrap();
+    state.set_key(&7);
+    assert_eq!(plain.get(&mut state).unwrap(), Some(&8));
+    state.set_key(&9);
+    assert_eq!(plain.get(&mut state).unwrap(), None, "it had expired and was removed");
+}
+
+#[test]
+fn a_state_of_another_kind_is_refused() {
+    let store: Arc<dyn KeyedStore> = Arc::new(MemoryStore::default());
+    let mut state = on(&store, usize::MAX);
+    ValueState::<u64>::register(&mut state, "seen", None).unwrap();
+    write(state);
+    let error = ListState::<u64>::register(&mut on(&store, usize::MAX), "seen", None).err().unwrap();
+    assert_eq!(error.kind(), ErrorKind::Corrupt);
+    let text = error.to_string();
+    assert!(text.contains("`seen`") && text.contains("a value") && text.contains("a list"), "{text}");
+}
+
+#[test]
+fn more_timers_than_are_in_memory_fire_in_order() {
+    const TIMERS: i64 = 200_000;
+    let store: Arc<dyn KeyedStore> = Arc::new(MemoryStore::default());
+    let mut state = on(&store, 1 << 20);
+    let timers = state.register_timers::<()>(TimerKind::EventTime, "user").unwrap();
+    // A third of them are of one time, more than are taken at once.
+    let time_of = |n: i64| if n % 3 == 0 { 50_000 } else { n * 7919 % 100_000 };
+    for n in 0..TIMERS {
+        state.set_key(&(n as u32));
+        state.register_timer(timers, &(), time_of(n)).unwrap();
+        if n % 1000 == 0 {
+            AnyKeyedState::settle(&mut state).unwrap();
+        }
+    }
+    for n in (0..TIMERS).step_by(10) {
+        state.set_key(&(n as u32));
+        state.delete_timer(timers, &(), time_of(n)).unwrap();
+    }
+    write(state);
+    let mut state = on(&store, 1 << 20);
+    let timers = state.register_timers::<()>(TimerKind::EventTime, "user").unwrap();
+    let mut fired = vec![false; TIMERS as usize];
+    let mut last = i64::MIN;
+    while let Some((time, ())) = state.pop_timer(timers, i64::MAX).unwrap() {
+        assert!(time >= last);
+        last = time;
+        let n = *state.key().unwrap();
+        assert_eq!(time, time_of(i64::from(n)));
+        assert!(!std::mem::replace(&mut fired[n as usize], true), "a timer fired twice");
+        if n % 1000 == 1 {
+            AnyKeyedState::settle(&mut state).unwrap();
+        }
+    }
+    for (n, fired) in fired.into_iter().enumerate() {
+        assert_eq!(fired, n % 10 != 0, "timer {n}");
+    }
+}
