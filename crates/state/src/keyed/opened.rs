@@ -18,7 +18,7 @@ use crate::store::{KeyedStore, StoreFile};
 use flott_core::{Error, Key, KeyGroupRange, Result};
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// What a snapshot is for.
@@ -44,7 +44,8 @@ pub enum KeyedPart {
 pub struct StoreSnapshot {
     store: Arc<dyn KeyedStore>,
     range: KeyGroupRange,
-    frozen: Arc<AtomicBool>,
+    /// How many of these there are.
+    frozen: Arc<AtomicUsize>,
     shared: Arc<SharedFiles>,
 }
 
@@ -56,10 +57,10 @@ impl StoreSnapshot {
     pub(super) fn new(
         store: Arc<dyn KeyedStore>,
         range: KeyGroupRange,
-        frozen: Arc<AtomicBool>,
+        frozen: Arc<AtomicUsize>,
         shared: Arc<SharedFiles>,
     ) -> Self {
-        frozen.store(true, Ordering::Release);
+        frozen.fetch_add(1, Ordering::AcqRel);
         StoreSnapshot { store, range, frozen, shared }
     }
 
@@ -110,7 +111,7 @@ impl StoreSnapshot {
 
 impl Drop for StoreSnapshot {
     fn drop(&mut self) {
-        self.frozen.store(false, Ordering::Release);
+        self.frozen.fetch_sub(1, Ordering::AcqRel);
     }
 }
 

@@ -6,13 +6,13 @@ use super::state::KeyedState;
 use crate::store::{ABOUT_GROUP, KeyedStore, Rows, StateNumber, WriteBatch, store_key};
 use flott_core::{Error, Key, KeyGroupRange, Result};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// A store, and what its owner knows of it.
 pub(super) struct StoredState {
     pub store: Arc<dyn KeyedStore>,
-    /// A snapshot of the store is being taken: nothing may be written.
-    frozen: Arc<AtomicBool>,
+    /// Snapshots of the store that are being taken, one beside another that was given up: nothing may be written.
+    frozen: Arc<AtomicUsize>,
     shared: Arc<SharedFiles>,
     /// How many bytes the tables may keep in memory.
     resident_bytes_max: Arc<AtomicUsize>,
@@ -95,7 +95,7 @@ impl<K: Key> KeyedState<K> {
         let max = stored.resident_bytes_max.load(Ordering::Relaxed);
         let mut resident: usize = tables.iter().map(|t| t.table.byte_count()).sum();
         // While a snapshot is open or taken, only what has not changed can go.
-        let is_writable = !is_open && !stored.frozen.load(Ordering::Acquire);
+        let is_writable = !is_open && stored.frozen.load(Ordering::Acquire) == 0;
         // Every group may be visited twice: the first visit forgets that its entries were used.
         let mut visits = 2 * groups * tables.len();
         while resident > max && visits > 0 {

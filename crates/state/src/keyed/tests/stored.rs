@@ -79,6 +79,36 @@ fn a_state_of_another_kind_is_refused() {
 }
 
 #[test]
+fn nothing_is_written_while_any_snapshot_of_the_store_is_taken() {
+    let store: Arc<dyn KeyedStore> = Arc::new(MemoryStore::default());
+    let mut state = on(&store, 0);
+    let value = ValueState::<u64>::register(&mut state, "value", None).unwrap();
+    let fill = |state: &mut KeyedState<u32>, keys: std::ops::Range<u32>| {
+        for key in keys {
+            state.set_key(&key);
+            value.set(state, 1).unwrap();
+        }
+    };
+    fn snapshot(state: &mut KeyedState<u32>) -> KeyedPart {
+        let state: &mut dyn AnyKeyedState = state;
+        state.snapshot_at_once(SnapshotKind::Incremental, &mut || unreachable!("a store names no files")).unwrap()
+    }
+    fill(&mut state, 0..100);
+    let given_up = snapshot(&mut state);
+    fill(&mut state, 100..200);
+    let taken = snapshot(&mut state);
+    fill(&mut state, 200..300);
+    drop(given_up);
+    AnyKeyedState::settle(&mut state).unwrap();
+    // One entry says what the state is.
+    assert_eq!(store.size().entries, 201);
+    drop(taken);
+    AnyKeyedState::settle(&mut state).unwrap();
+    assert_eq!(store.size().entries, 301);
+    assert_eq!(AnyKeyedState::entry_count(&state), 0);
+}
+
+#[test]
 fn more_timers_than_are_in_memory_fire_in_order() {
     const TIMERS: i64 = 200_000;
     let store: Arc<dyn KeyedStore> = Arc::new(MemoryStore::default());
