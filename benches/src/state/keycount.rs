@@ -1,4 +1,4 @@
-//! The running count per key of the engine's bench, with all keys in the working set and a checkpoint every second: on
+//! The running count per key of the engine's bench, with all keys in the working set and a checkpoint every ten seconds: on
 //! RocksDB, and on the heap.
 
 use crate::bench::{Bench, Case, Failure};
@@ -16,7 +16,7 @@ pub(crate) const CASE: Case = Case {
 
 const RECORDS: u64 = 50_000_000;
 const BAR_RATIO: f64 = 0.7;
-const INTERVAL: Duration = Duration::from_secs(1);
+const INTERVAL: Duration = Duration::from_secs(10);
 
 fn measure(bench: &Bench) -> Result<Line, Failure> {
     let run = |engine| Run::new("keycount_rocksdb", engine).with("records", bench.records(RECORDS));

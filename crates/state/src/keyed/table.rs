@@ -195,13 +195,13 @@ impl<K: Key, N: Key, V: Data> StateTable<K, N, V> {
         self.groups.iter().all(|group| group.count == 0)
     }
 
-    #[inline]
+    #[inline(always)]
     fn key_group(&self, slot: KeySlot) -> KeyGroup {
         KeyGroup(self.range.start + slot.group as u16)
     }
 
     /// Where an entry is, once it has been fetched from the store if it was not here.
-    #[inline]
+    #[inline(always)]
     fn place(&mut self, slot: KeySlot, key: &K, namespace: &N) -> Result<Option<Place>> {
         let found = self.groups[slot.group].layout.find(slot, key, namespace);
         if self.stored.is_none() {

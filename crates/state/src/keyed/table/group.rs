@@ -48,7 +48,7 @@ impl<K: Key, N: Key, V: Data> Group<K, N, V> {
     }
 
     /// The value at a place, about to be changed.
-    #[inline]
+    #[inline(always)]
     pub fn change(
         &mut self,
         place: Place,

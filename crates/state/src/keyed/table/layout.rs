@@ -57,7 +57,7 @@ impl<K: Key, N: Key, V: Data> Layout<K, N, V> {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     pub fn find(&self, slot: KeySlot, key: &K, namespace: &N) -> Option<Place> {
         match self {
             Layout::Flat(part) => {
@@ -122,7 +122,7 @@ impl<K: Key, N: Key, V: Data> Layout<K, N, V> {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     pub fn at(&self, place: Place) -> Found<'_, K, N, V> {
         match self {
             Layout::Flat(part) => {
@@ -142,7 +142,7 @@ impl<K: Key, N: Key, V: Data> Layout<K, N, V> {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     pub fn at_mut(&mut self, place: Place) -> (&mut V, &mut Mark) {
         match self {
             Layout::Flat(part) => {

@@ -52,12 +52,12 @@ pub(super) fn name_hash<Q: Key>(name: &Q) -> u64 {
 }
 
 impl<Q, V> Part<Q, V> {
-    #[inline]
+    #[inline(always)]
     pub fn find(&self, hash: u64, is_it: impl Fn(&Q) -> bool) -> Option<usize> {
         self.entries.find_bucket_index(hash, |e| is_it(&e.name))
     }
 
-    #[inline]
+    #[inline(always)]
     pub fn at(&self, bucket: usize) -> &Entry<Q, V> {
         match self.entries.get_bucket(bucket) {
             Some(entry) => entry,
@@ -65,7 +65,7 @@ impl<Q, V> Part<Q, V> {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     pub fn at_mut(&mut self, bucket: usize) -> &mut Entry<Q, V> {
         match self.entries.get_bucket_mut(bucket) {
             Some(entry) => entry,
@@ -120,7 +120,7 @@ impl<P, Q, V> Default for Parts<P, Q, V> {
 
 impl<P: Key, Q: Key, V: Data> Parts<P, Q, V> {
     /// The bucket of the part of `of`. Its hash is asked for only if it is not the part that was used last.
-    #[inline]
+    #[inline(always)]
     pub fn find(&self, of: &P, hash: impl FnOnce() -> u64) -> Option<usize> {
         match self.parts.get_bucket(self.last) {
             Some(last) if last.of == *of => Some(self.last),
@@ -128,7 +128,7 @@ impl<P: Key, Q: Key, V: Data> Parts<P, Q, V> {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     pub fn at(&self, bucket: usize) -> &PartOf<P, Q, V> {
         match self.parts.get_bucket(bucket) {
             Some(part) => part,
@@ -136,7 +136,7 @@ impl<P: Key, Q: Key, V: Data> Parts<P, Q, V> {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     pub fn at_mut(&mut self, bucket: usize) -> &mut PartOf<P, Q, V> {
         self.last = bucket;
         match self.parts.get_bucket_mut(bucket) {
