@@ -60,7 +60,7 @@ options! {
     S3_SECRET_KEY: String = "s3.secret-key", "",
         "Secret key for checkpoints on S3. When not set: AWS_SECRET_ACCESS_KEY, or what the machine or the pod is given.";
     S3_ENDPOINT: String = "s3.endpoint", "",
-        "Address of a store that speaks the protocol of S3, such as https://minio.example:9000; AWS_ENDPOINT_URL, or Amazon when not set.";
+        "Address of a store that speaks the protocol of S3, such as `https://minio.example:9000`; AWS_ENDPOINT_URL, or Amazon when not set.";
     S3_ENDPOINT_REGION: String = "s3.endpoint.region", "",
         "Region of the bucket; AWS_REGION or us-east-1 when not set.";
     S3_PATH_STYLE_ACCESS: bool = "s3.path.style.access", "",
