@@ -87,20 +87,17 @@ where
         let keyed = keyed_of::<K>(&mut cx.keyed)?;
         keyed.load(keys.keys, keys.slots)?;
         let f = &mut self.f;
-        let mut n = 0;
-        let results = rows.into_iter().zip(keys.iter()).map(|(row, (key, slot))| {
+        let mut results: Vec<U> = Vec::with_capacity(rows.len());
+        for (n, (row, (key, slot))) in rows.into_iter().zip(keys.iter()).enumerate() {
             at.next();
             keys.fetch_ahead(n, |slots| keyed.prefetch(slots));
-            n += 1;
             let table = keyed.table(state);
             let (value, _) = table.get_or_insert_with(slot, key, &(), || None)?;
-            let result = f(row, value);
+            results.push(f(row, value));
             if value.is_none() {
                 table.remove(slot, key, &())?;
             }
-            Ok(result)
-        });
-        let results = results.collect::<Result<Vec<U>>>()?;
+        }
         out.emit(Batch::timed(results, times))
     }
 }
