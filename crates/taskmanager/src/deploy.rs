@@ -124,8 +124,11 @@ impl TaskManager {
         let Deployment { job, attempt, mode, barriers, mut restore, .. } = deployment;
         let Deployment { restore_files, checkpoints, events, config, backend, .. } = deployment;
         let stores = match backend {
-            Some(backend) => Some(LocalStores::new(&self.env, backend, config.clone())?),
-            None => None,
+            // In batch mode the state of a few keys is kept at a time, and dropped with them: it stays on the heap.
+            Some(backend) if mode == RuntimeMode::Streaming => {
+                Some(LocalStores::new(&self.env, backend, config.clone())?)
+            }
+            _ => None,
         };
         let mut handles = BTreeMap::new();
         for (number, members) in flott_graph::slots(&graph).into_iter().enumerate() {

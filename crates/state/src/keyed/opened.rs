@@ -118,8 +118,9 @@ impl Drop for StoreSnapshot {
 /// How far an open snapshot has been taken.
 pub(super) enum OpenSnapshot {
     Files(Opened),
-    /// The table and the group that are written next.
+    /// How many tables there were when it was opened, and which table and group are written next.
     Store {
+        tables: usize,
         table: usize,
         place: usize,
     },
@@ -133,7 +134,7 @@ impl<K: Key> KeyedState<K> {
         }
         let opened = if self.stored.is_some() {
             self.tables.iter_mut().for_each(|t| t.table.open(Take::Unwritten));
-            OpenSnapshot::Store { table: 0, place: 0 }
+            OpenSnapshot::Store { tables: self.tables.len(), table: 0, place: 0 }
         } else {
             let take = match kind {
                 SnapshotKind::Savepoint => Take::Copy,
@@ -141,7 +142,10 @@ impl<K: Key> KeyedState<K> {
                 SnapshotKind::Incremental if self.chain.is_outgrown() => Take::All,
                 SnapshotKind::Incremental => Take::Changes,
             };
-            OpenSnapshot::Files(Opened::new(take, &mut self.tables, &self.restored))
+            if take == Take::All {
+                self.chain.begin_full();
+            }
+            OpenSnapshot::Files(Opened::new(take, &mut self.tables, &self.restored)?)
         };
         self.opened = Some(opened);
         Ok(())
@@ -178,8 +182,10 @@ impl<K: Key> KeyedState<K> {
     ) -> Result<bool> {
         let (range, now) = (self.range(), self.now());
         match opened {
-            OpenSnapshot::Files(files) => files.go_on(&mut self.tables, (range, now), &self.restored, bytes, name_file),
-            OpenSnapshot::Store { table, place } => write_more(&mut self.tables, (table, place), range.len(), bytes),
+            OpenSnapshot::Files(files) => files.go_on(&mut self.tables, (range, now), bytes, name_file),
+            OpenSnapshot::Store { tables, table, place } => {
+                write_more(&mut self.tables[..*tables], (table, place), range.len(), bytes)
+            }
         }
     }
 

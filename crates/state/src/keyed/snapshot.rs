@@ -1,7 +1,7 @@
 //! The chain of files that keyed state consists of in checkpoints: a full one, then what changed, oldest first.
 //!
-//! A snapshot is opened at once and then taken bit by bit, into one more file. A file's bytes stay in memory until they are safe in
-//! storage, so a checkpoint that fails loses nothing: the next one has the same file in its chain and writes it.
+//! A snapshot is opened at once and then taken bit by bit, into one more file. A file's bytes stay in memory until they
+//! are safe in storage, so a checkpoint that fails loses nothing: the next one has the same file in its chain and writes it.
 
 use super::file::{FileWriter, Restored};
 use super::state::Named;
@@ -21,13 +21,14 @@ pub(super) struct Chain {
     files: Vec<Arc<StateFile>>,
     /// How many of them are the full part.
     full: usize,
+    /// Later snapshots must not build on them. One that is open already does.
+    is_stale: bool,
 }
 
 impl Chain {
     /// Makes the next snapshot a full one.
     pub fn restart(&mut self) {
-        self.files.clear();
-        self.full = 0;
+        self.is_stale = true;
     }
 
     /// Whether the next snapshot has to be a full one: there is none yet, the changes have become more than the whole
@@ -35,7 +36,12 @@ impl Chain {
     pub fn is_outgrown(&self) -> bool {
         let (full, changes) = self.files.split_at(self.full);
         let bytes = |files: &[Arc<StateFile>]| files.iter().map(|f| f.len()).sum::<u64>();
-        full.is_empty() || 1 + changes.len() >= CHAIN_MAX || bytes(changes) > bytes(full)
+        self.is_stale || full.is_empty() || 1 + changes.len() >= CHAIN_MAX || bytes(changes) > bytes(full)
+    }
+
+    /// A full snapshot is opened, on which later ones build unless the chain is made to start anew meanwhile.
+    pub fn begin_full(&mut self) {
+        self.is_stale = false;
     }
 
     /// Adds the files of a snapshot and gives all that it consists of.
@@ -57,20 +63,26 @@ pub(super) struct Opened {
     pub take: Take,
     writer: FileWriter,
     files: Vec<Arc<StateFile>>,
+    /// How many tables there were when it was opened.
+    tables: usize,
     /// The table and the group that come next.
     table: usize,
     place: usize,
 }
 
 impl Opened {
-    /// Opens the snapshot of tables and of what no one has registered, which a full one carries along.
-    pub fn new<K: Key>(take: Take, tables: &mut [Named<K>], restored: &Restored) -> Opened {
+    /// Opens the snapshot of tables and of what no one has registered, which a full one carries along: at once, for it
+    /// may be registered before the rest has been taken.
+    pub fn new<K: Key>(take: Take, tables: &mut [Named<K>], restored: &Restored) -> Result<Opened> {
         let room: usize = tables.iter().map(|t| t.table.snapshot_bytes(take)).sum();
         let carried = restored.states().filter(|_| take != Take::Changes);
         let names = tables.iter().map(|t| (t.name.clone(), t.shape)).chain(carried).collect();
         tables.iter_mut().for_each(|t| t.table.open(take));
-        let writer = FileWriter::new(names, room.min(FILE_BYTES_MAX));
-        Opened { take, writer, files: Vec::new(), table: 0, place: 0 }
+        let mut writer = FileWriter::new(names, room.min(FILE_BYTES_MAX));
+        if take != Take::Changes {
+            restored.copy_to(&mut writer)?;
+        }
+        Ok(Opened { take, writer, files: Vec::new(), tables: tables.len(), table: 0, place: 0 })
     }
 
     /// Takes at least one group, and more until `bytes` have come. Returns whether that was all.
@@ -78,12 +90,11 @@ impl Opened {
         &mut self,
         tables: &mut [Named<K>],
         (range, now): (KeyGroupRange, ProcessingTime),
-        restored: &Restored,
         bytes: usize,
         name_file: &mut dyn FnMut() -> String,
     ) -> Result<bool> {
         let mut taken = 0;
-        while let Some(named) = tables.get_mut(self.table) {
+        while let Some(named) = tables[..self.tables].get_mut(self.table) {
             let before = self.writer.len();
             let (take, group) = (self.take, KeyGroup(range.start + self.place as u16));
             self.writer.section(self.table, group, |out| named.table.take_group(group, take, now, out))?;
@@ -99,9 +110,6 @@ impl Opened {
             if taken >= bytes {
                 return Ok(false);
             }
-        }
-        if self.take != Take::Changes {
-            restored.copy_to(&mut self.writer)?;
         }
         // Of a full snapshot there is a file even if it holds nothing.
         if !self.writer.is_empty() || (self.take != Take::Changes && self.files.is_empty()) {

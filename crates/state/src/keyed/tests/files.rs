@@ -236,3 +236,48 @@ fn pinned_format() {
 }
 
 const PINNED: &str = "464c4b530101000101007600000200000000000100000006000000050466697665";
+
+#[test]
+fn a_state_that_is_registered_while_a_snapshot_is_taken_is_not_lost() {
+    for kind in [SnapshotKind::Full, SnapshotKind::Incremental, SnapshotKind::Savepoint] {
+        let (mut disk, mut state) = (Disk::default(), single::<u64>());
+        let first = ValueState::<u64>::register(&mut state, "first", None).unwrap();
+        let late = ValueState::<u64>::register(&mut state, "late", None).unwrap();
+        for key in 0..50 {
+            state.set_key(&key);
+            first.set(&mut state, key).unwrap();
+            late.set(&mut state, key).unwrap();
+        }
+        let saved = disk.snapshot(&mut state, true);
+        let saved = disk.save(&saved);
+
+        // The next run registers the second state when a snapshot is open already.
+        let mut state = disk.restore::<u64>(&[saved], groups(128), groups(128).all());
+        let first = ValueState::<u64>::register(&mut state, "first", None).unwrap();
+        if kind == SnapshotKind::Incremental {
+            let full = disk.snapshot(&mut state, false);
+            disk.save(&full);
+        }
+        state.set_key(&7);
+        first.set(&mut state, 70).unwrap();
+        let mut name_file = || format!("open-{kind:?}");
+        let opened: &mut dyn AnyKeyedState = &mut state;
+        opened.open_snapshot(kind, &mut name_file).unwrap();
+        let late = ValueState::<u64>::register(&mut state, "late", None).unwrap();
+        state.set_key(&7);
+        late.set(&mut state, 71).unwrap();
+        let part = AnyKeyedState::continue_snapshot(&mut state, usize::MAX, &mut name_file).unwrap();
+        let Some(KeyedPart::Files(files)) = part else { panic!("state on the heap gives files") };
+        let next = disk.snapshot(&mut state, false);
+        for (files, expected) in [(files, 7), (next, 71)] {
+            let saved = disk.save(&files);
+            let mut state = disk.restore::<u64>(&[saved], groups(128), groups(128).all());
+            let first = ValueState::<u64>::register(&mut state, "first", None).unwrap();
+            let late = ValueState::<u64>::register(&mut state, "late", None).unwrap();
+            assert_eq!(state.entry_count(), 100, "{kind:?}");
+            state.set_key(&7);
+            assert_eq!(first.get(&mut state).unwrap(), Some(&70), "{kind:?}");
+            assert_eq!(late.get(&mut state).unwrap(), Some(&expected), "{kind:?}");
+        }
+    }
+}

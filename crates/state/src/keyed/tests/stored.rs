@@ -109,6 +109,23 @@ fn nothing_is_written_while_any_snapshot_of_the_store_is_taken() {
 }
 
 #[test]
+fn what_is_registered_while_a_snapshot_is_taken_is_not_part_of_it() {
+    let store: Arc<dyn KeyedStore> = Arc::new(MemoryStore::default());
+    let mut state = on(&store, usize::MAX);
+    let early = ValueState::<u64>::register(&mut state, "early", None).unwrap();
+    state.set_key(&1);
+    early.set(&mut state, 1).unwrap();
+    let mut name_file = || unreachable!("a store names no files");
+    AnyKeyedState::open_snapshot(&mut state, SnapshotKind::Incremental, &mut name_file).unwrap();
+    let late = ValueState::<u64>::register(&mut state, "late", None).unwrap();
+    late.set(&mut state, 1).unwrap();
+    let part = AnyKeyedState::continue_snapshot(&mut state, usize::MAX, &mut name_file).unwrap();
+    assert!(part.is_some());
+    // The early value, and what is said of both states.
+    assert_eq!(store.size().entries, 3);
+}
+
+#[test]
 fn more_timers_than_are_in_memory_fire_in_order() {
     const TIMERS: i64 = 200_000;
     let store: Arc<dyn KeyedStore> = Arc::new(MemoryStore::default());
