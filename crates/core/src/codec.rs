@@ -68,15 +68,20 @@ pub fn decode<T: DeserializeOwned>(bytes: &mut &[u8]) -> Result<T> {
 /// `Corrupt` when the bytes are not a `T`, or when some are left over.
 pub fn from_bytes<T: DeserializeOwned>(mut bytes: &[u8]) -> Result<T> {
     let value = decode(&mut bytes)?;
-    if bytes.is_empty() {
-        Ok(value)
-    } else {
-        Err(Error::corrupt(format!(
-            "{} bytes are left over after a value of type {}",
-            bytes.len(),
-            std::any::type_name::<T>()
-        )))
+    at_end::<T>(bytes).map(|()| value)
+}
+
+/// Nothing may be left over after a value.
+#[inline]
+pub(crate) fn at_end<T>(rest: &[u8]) -> Result<()> {
+    if rest.is_empty() {
+        return Ok(());
     }
+    Err(Error::corrupt(format!(
+        "{} bytes are left over after a value of type {}",
+        rest.len(),
+        std::any::type_name::<T>()
+    )))
 }
 
 /// Reads one value that fills `bytes` exactly and was written by a type of schema `writer`. For more than one value make

@@ -1,5 +1,6 @@
 //! BATCH mode, keyed operators: one key after the other, sorted by time, with the results of STREAMING mode. The
-//! memory for sorting is so small that nearly all goes through temporary files.
+//! memory for sorting is so small that nearly all goes through temporary files. The state backend is one that forgets what
+//! it has in memory at once, which must make no difference: in BATCH mode state stays on the heap.
 
 #![expect(clippy::disallowed_methods, reason = "the tests look whether files are left")]
 
@@ -15,6 +16,9 @@ type Row = (u32, i64, i64);
 fn environment(mode: RuntimeExecutionMode, parallelism: u32) -> StreamExecutionEnvironment {
     let env = StreamExecutionEnvironment::get_execution_environment().unwrap();
     env.set_runtime_mode(mode).set_parallelism(parallelism).configure("execution.sorted-inputs.memory", "1 kb");
+    if mode == RuntimeExecutionMode::Batch {
+        env.configure("state.backend.type", "rocksdb").configure("flott.state.working-set.size", "1 b");
+    }
     env
 }
 

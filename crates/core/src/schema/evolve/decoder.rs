@@ -86,15 +86,7 @@ impl<T: DeserializeOwned> Decoder<T> {
     #[inline]
     pub fn from_bytes(&self, mut bytes: &[u8]) -> Result<T> {
         let value = self.decode(&mut bytes)?;
-        if bytes.is_empty() {
-            Ok(value)
-        } else {
-            Err(Error::corrupt(format!(
-                "{} bytes are left over after a value of type {}",
-                bytes.len(),
-                type_name::<T>()
-            )))
-        }
+        codec::at_end::<T>(bytes).map(|()| value)
     }
 }
 
