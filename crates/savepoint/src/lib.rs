@@ -4,7 +4,6 @@
 //! bytes. What a table holds stands in its [`TableSchema`]; what a savepoint holds stands in its [`Manifest`]. Nothing
 //! here knows state backends or jobs: bytes come in as [`Chunk`]s and go out through `std::io::Write`.
 
-mod chunk;
 mod column;
 mod folder;
 mod layout;
@@ -12,19 +11,17 @@ mod manifest;
 #[cfg(feature = "query")]
 mod query;
 mod reader;
-mod table;
 mod writer;
 
 #[cfg(test)]
 mod tests;
 
-pub use chunk::{Chunk, Row};
 pub use folder::Folder;
 pub use manifest::{Manifest, OperatorEntry, StateEntry, TableFile};
 #[cfg(feature = "query")]
 pub use query::{AnswerFormat, Query};
 pub use reader::TableReader;
-pub use table::{TableKind, TableSchema};
+pub use flott_state::canonical::{Chunk, Row, TableKind, TableSchema};
 pub use writer::{TableWriter, WrittenTable};
 
 /// The examples of the book.

@@ -6,6 +6,7 @@
 //! out runs of neighbouring items, Flott single ones, so that old and new items mix.
 
 use super::OperatorMetadata;
+use crate::canonical::StateDescription;
 use crate::snapshot::{Blob, InFlightDealing, KeyedSnapshot, ListSnapshot, Redistribution};
 use flott_core::{Error, MaxParallelism, Result};
 use serde::{Deserialize, Serialize};
@@ -18,6 +19,8 @@ use std::sync::Arc;
 pub struct SubtaskRestore {
     /// Files that hold some of the subtask's key groups, maybe beside others.
     pub keyed: Vec<KeyedSnapshot>,
+    /// What the states are that are in them, as far as the checkpoint says it.
+    pub states: Vec<Arc<StateDescription>>,
     /// Operator state by name.
     pub lists: BTreeMap<String, ListRestore>,
     /// What was on its way to some of the old subtasks, and how far event time had come there.
@@ -78,6 +81,7 @@ pub fn redistribute(operator: &OperatorMetadata, max: MaxParallelism, parallelis
         let range = max.range(index, parallelism);
         let keyed = operator.subtasks.iter().filter_map(|s| s.keyed.as_ref());
         subtask.keyed = keyed.filter(|k| k.range.intersects(range)).cloned().collect();
+        subtask.states.clone_from(&operator.states);
     }
     if !finished {
         deal_out_in_flight(operator, max, &mut subtasks);

@@ -66,7 +66,8 @@ impl JobCheckpoints {
             Some(files) => files,
             None => all(keyed.files.iter().map(|file| self.write_state_file(checkpoint, file)).collect()).await?,
         };
-        Ok(KeyedSnapshot { range: keyed.range, files, store: keyed.store.clone() })
+        let (states, store, tables) = (keyed.states.clone(), keyed.store.clone(), keyed.tables.clone());
+        Ok(KeyedSnapshot { range: keyed.range, files, states, store, tables })
     }
 
     async fn write_state_file(&self, checkpoint: CheckpointId, file: &StateFile) -> Result<Blob> {

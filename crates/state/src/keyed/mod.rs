@@ -5,10 +5,13 @@
 //! The runtime sees all of it through [`AnyKeyedState`].
 
 mod any;
+mod bulk;
 mod file;
 mod kinds;
 mod map;
 mod opened;
+mod restored;
+mod rows;
 mod shape;
 mod snapshot;
 mod state;
@@ -21,7 +24,9 @@ pub use crate::checkpoint::{KeyedFiles, StateFile};
 pub use any::{AnyKeyedState, StateAccess};
 pub use kinds::{AggregateFunction, AggregatingState, ListState, MapState, ReducingState, ValueState};
 pub use map::KeyMap;
+pub(crate) use shape::StateShape;
 pub use opened::{KeyedPart, SnapshotKind, StoreSnapshot};
+pub use rows::{TakeRow, rows_of_files, rows_of_store};
 pub use state::{KeyedState, PREFETCH_KEYS, TableId, TimersId};
 pub use table::{KeySlot, StateTable};
 pub use timers::{TimerKind, Timers};

@@ -3,7 +3,8 @@
 //! A snapshot is opened at once and then taken bit by bit, into one more file. A file's bytes stay in memory until they
 //! are safe in storage, so a checkpoint that fails loses nothing: the next one has the same file in its chain and writes it.
 
-use super::file::{FileWriter, Restored};
+use super::file::FileWriter;
+use super::restored::Restored;
 use super::state::Named;
 use super::table::Take;
 use crate::checkpoint::StateFile;

@@ -10,7 +10,7 @@ fn sample() -> CheckpointMetadata {
         crate::ListSnapshot { redistribution: crate::Redistribution::Union, lengths: vec![3], items: file.clone() };
     snapshot.lists.insert("offsets \"quoted\"".into(), list);
     snapshot.keyed =
-        Some(crate::KeyedSnapshot { range: max().all(), files: vec![file, Blob::Inline(vec![0, 255])], store: None });
+        Some(crate::KeyedSnapshot { range: max().all(), files: vec![file, Blob::Inline(vec![0, 255])], store: None, states: Vec::new(), tables: Vec::new() });
     metadata("job \u{1F980}", 7, -5, snapshot)
 }
 
