@@ -109,7 +109,7 @@ pub(crate) async fn open(
     let mut operators = Vec::new();
     if let Some(source) = source {
         let splits = source.snapshot()?.iter().map(codec::to_bytes).collect::<Result<Vec<_>>>()?;
-        let lists = vec![(SPLITS.to_owned(), Redistribution::Split, splits)];
+        let lists = vec![EncodedList::of_bytes(SPLITS, Redistribution::Split, splits)];
         operators.push(OperatorParts { operator: source.operator, open: None, keyed: None, folder: None, lists });
     }
     let kind = match barrier.kind {

@@ -2,6 +2,7 @@
 //! checkpoint's metadata, and back to a task at restore.
 
 use crate::canonical::StateDescription;
+use flott_core::schema::Schema;
 use flott_core::{KeyGroupRange, OperatorId};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -109,6 +110,9 @@ pub enum Redistribution {
 pub struct ListSnapshot {
     /// What happens to the items at another parallelism.
     pub redistribution: Redistribution,
+    /// What the items are, if they are more than bytes; of a broadcast map pairs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub schema: Option<Arc<Schema>>,
     /// Each item's length in the blob, in bytes.
     pub lengths: Vec<u32>,
     /// The encoded items, one after the other.

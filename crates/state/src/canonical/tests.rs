@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::checkpoint::KeyedFiles;
-use crate::keyed::{KeyedPart, SnapshotKind, rows_of_files, rows_of_store};
+use crate::keyed::{KeyedPart, RowWalk, SnapshotKind};
 use crate::store::{KeyedStore, MemoryStore};
 use crate::{AnyKeyedState, KeyedState, ListState, MapState, ReducingState, StateTtl, TimerKind, ValueState};
 use flott_core::schema::Schema;
@@ -49,12 +49,11 @@ fn rows(
         rows.last_mut().unwrap().1.push(row);
         Ok(())
     };
-    match state.snapshot_at_once(SnapshotKind::Savepoint, &mut || "file".to_owned()).unwrap() {
-        KeyedPart::Files(files) => rows_of_files(&files, &mut take).unwrap(),
-        KeyedPart::Store(part) => {
-            rows_of_store(&**store.unwrap(), part.range(), part.states(), &mut take).unwrap();
-        }
-    }
+    let mut walk = match state.snapshot_at_once(SnapshotKind::Savepoint, &mut || "file".to_owned()).unwrap() {
+        KeyedPart::Files(files) => RowWalk::of_files(files),
+        KeyedPart::Store(part) => RowWalk::of_store(store.unwrap().clone(), part.range(), part.states()),
+    };
+    while walk.next(&mut take).unwrap() {}
     rows
 }
 

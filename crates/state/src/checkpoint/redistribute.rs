@@ -8,6 +8,7 @@
 use super::OperatorMetadata;
 use crate::canonical::StateDescription;
 use crate::snapshot::{Blob, InFlightDealing, KeyedSnapshot, ListSnapshot, Redistribution};
+use flott_core::schema::Schema;
 use flott_core::{Error, MaxParallelism, Result};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -45,6 +46,8 @@ pub struct InFlightRestore {
 pub struct ListRestore {
     /// What happens to the items at another parallelism.
     pub redistribution: Redistribution,
+    /// What the items are, if that is known.
+    pub schema: Option<Arc<Schema>>,
     /// Another subtask has the same items and carries them along if no one registers the list.
     pub copy: bool,
     /// Where the items are.
@@ -169,12 +172,13 @@ fn lists_by_name(operator: &OperatorMetadata) -> BTreeMap<&str, Vec<OldList<'_>>
 }
 
 fn deal_out(name: &str, lists: &[OldList<'_>], same_parallelism: bool, subtasks: &mut [SubtaskRestore]) {
-    let Some(redistribution) = lists.first().map(|old| old.list.redistribution) else { return };
+    let Some(first) = lists.first().map(|old| old.list) else { return };
+    let redistribution = first.redistribution;
     let count = subtasks.len();
     let mut give = |subtask: usize, copy: bool, piece: ListPiece| {
         let Some(subtask) = subtasks.get_mut(subtask).filter(|_| !piece.items.is_empty()) else { return };
         let list = subtask.lists.entry(name.to_owned());
-        list.or_insert_with(|| ListRestore { redistribution, copy, pieces: Vec::new() }).pieces.push(piece);
+        list.or_insert_with(|| ListRestore { redistribution, schema: first.schema.clone(), copy, pieces: Vec::new() }).pieces.push(piece);
     };
     match redistribution {
         Redistribution::Split if same_parallelism => {

@@ -27,7 +27,7 @@ impl JobCheckpoints {
             Some(keyed) => Some(self.write_keyed(checkpoint, &keyed, inline_bytes_max).await?),
             None => None,
         };
-        let lists = lists.into_iter().filter(|(_, _, items)| !items.is_empty());
+        let lists = lists.into_iter().filter(|list| !list.items.is_empty());
         let lists = all(lists.map(|list| self.write_list(checkpoint, list, inline_bytes_max)).collect()).await?;
         Ok(OperatorSnapshot { keyed, lists: lists.into_iter().collect(), in_flight: None })
     }
@@ -87,7 +87,7 @@ impl JobCheckpoints {
     async fn write_list(
         &self,
         checkpoint: CheckpointId,
-        (name, redistribution, items): EncodedList,
+        EncodedList { name, redistribution, schema, items }: EncodedList,
         inline_bytes_max: u64,
     ) -> Result<(String, ListSnapshot)> {
         let lengths =
@@ -95,7 +95,7 @@ impl JobCheckpoints {
                 Error::limit(format!("an item of operator state `{name}` has more than 4 GiB; split it"))
             })?;
         let items = self.write_blob(checkpoint, items.concat(), inline_bytes_max).await?;
-        Ok((name, ListSnapshot { redistribution, lengths, items }))
+        Ok((name, ListSnapshot { redistribution, schema, lengths, items }))
     }
 }
 

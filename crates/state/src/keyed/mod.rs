@@ -26,7 +26,7 @@ pub use kinds::{AggregateFunction, AggregatingState, ListState, MapState, Reduci
 pub use map::KeyMap;
 pub(crate) use shape::StateShape;
 pub use opened::{KeyedPart, SnapshotKind, StoreSnapshot};
-pub use rows::{TakeRow, rows_of_files, rows_of_store};
+pub use rows::{RowWalk, TakeRow};
 pub use state::{KeyedState, PREFETCH_KEYS, TableId, TimersId};
 pub use table::{KeySlot, StateTable};
 pub use timers::{TimerKind, Timers};

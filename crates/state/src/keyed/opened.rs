@@ -173,7 +173,7 @@ impl<K: Key> KeyedState<K> {
             if take == Take::All {
                 self.chain.begin_full();
             }
-            Progress::Files(Opened::new(take, &mut self.tables, &self.restored)?)
+            Progress::Files(Opened::new(take, &mut self.tables, &mut self.restored)?)
         };
         self.opened = Some(OpenSnapshot { progress, states });
         Ok(())

@@ -5,7 +5,7 @@ use super::file::{FileReader, FileWriter, Section, ends_early};
 use super::shape::StateShape;
 use super::stored::StoredState;
 use super::table::{Counts, Readers, StateTable};
-use crate::canonical::{Chunk, EntrySchema, Joiner, StateDescription};
+use crate::canonical::{Chunk, Entries, EntrySchema, Joiner, StateDescription};
 use bytes::Bytes;
 use flott_core::{Data, Error, Key, KeyGroup, KeyGroupRange, Result, error::ResultExt};
 use std::collections::{BTreeMap, BTreeSet};
@@ -15,6 +15,44 @@ use std::sync::Arc;
 struct RestoredState {
     shape: StateShape,
     sections: Vec<Section>,
+}
+
+impl RestoredState {
+    /// Makes one section of what several files say about a group.
+    fn merge(&mut self, written: &StateDescription) -> Result<()> {
+        let mut groups: BTreeMap<KeyGroup, Vec<Section>> = BTreeMap::new();
+        for section in self.sections.drain(..) {
+            groups.entry(section.group).or_default().push(section);
+        }
+        let entries = Entries::new(written)?;
+        for (group, mut sections) in groups {
+            if sections.len() > 1 || sections.iter().any(|section| section.counts.removals > 0) {
+                sections = vec![merged(group, &sections, &entries)?];
+            }
+            self.sections.append(&mut sections);
+        }
+        Ok(())
+    }
+}
+
+fn merged(group: KeyGroup, sections: &[Section], entries: &Entries) -> Result<Section> {
+    let mut held: BTreeMap<Vec<u8>, &[u8]> = BTreeMap::new();
+    for section in sections {
+        let mut rest = &section.bytes[..];
+        for _ in 0..section.counts.removals {
+            let mut name = Vec::new();
+            entries.store_key(&mut rest, &mut name)?;
+            held.remove(&name);
+        }
+        for _ in 0..section.counts.entries {
+            let (mut name, start) = (Vec::new(), rest);
+            entries.store_key(&mut rest, &mut name)?;
+            entries.store_value(&mut rest, &mut Vec::new())?;
+            held.insert(name, &start[..start.len() - rest.len()]);
+        }
+    }
+    let counts = Counts { removals: 0, entries: held.len() as u32 };
+    Ok(Section { group, counts, bytes: held.into_values().collect::<Vec<_>>().concat().into() })
 }
 
 /// Rows of one state on their way.
@@ -195,10 +233,13 @@ impl Restored {
         }
     }
 
-    /// Copies everything into a file that lists it.
-    pub fn copy_to(&self, writer: &mut FileWriter) -> Result<()> {
-        for (name, state) in &self.states {
+    /// Copies everything into a file that lists it. What is known of a state is a full section for each group then.
+    pub fn copy_to(&mut self, writer: &mut FileWriter) -> Result<()> {
+        for (name, state) in &mut self.states {
             let Some(number) = writer.number(name) else { continue };
+            if let Some(written) = self.written.get(name) {
+                state.merge(written)?;
+            }
             for section in &state.sections {
                 writer.section(number, section.group, |out| {
                     out.extend_from_slice(&section.bytes);

@@ -29,7 +29,7 @@ fn operator(subtasks: Vec<OperatorSnapshot>) -> OperatorMetadata {
 fn with_lists(redistribution: Redistribution, subtasks: &[Vec<Vec<u8>>]) -> OperatorMetadata {
     let snapshot = |items: &Vec<Vec<u8>>| {
         let lengths = items.iter().map(|i| i.len() as u32).collect();
-        let list = ListSnapshot { redistribution, lengths, items: Blob::Inline(items.concat()) };
+        let list = ListSnapshot { redistribution, schema: None, lengths, items: Blob::Inline(items.concat()) };
         OperatorSnapshot { lists: [("list".to_owned(), list)].into(), ..OperatorSnapshot::default() }
     };
     operator(subtasks.iter().map(snapshot).collect())

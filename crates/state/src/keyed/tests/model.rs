@@ -382,8 +382,8 @@ impl Job {
         };
         for subtask in &mut self.subtasks {
             let (state, named): (&mut dyn AnyKeyedState, _) = (&mut subtask.state, &mut self.named);
-            match state.snapshot_at_once(SnapshotKind::Savepoint, &mut || name(named)).unwrap() {
-                KeyedPart::Files(files) => rows_of_files(&files, &mut take).unwrap(),
+            let mut walk = match state.snapshot_at_once(SnapshotKind::Savepoint, &mut || name(named)).unwrap() {
+                KeyedPart::Files(files) => RowWalk::of_files(files),
                 KeyedPart::Store(store) => {
                     let folder = self.below.folder(self.named + 1_000_000);
                     self.named += 1;
@@ -392,9 +392,10 @@ impl Job {
                     let restored = vec![RestoredStore { range, folder }];
                     let open = OpenStore { folder: PathBuf::new(), range, restored, config: &config };
                     let copy = MemoryBackend.open(open).unwrap();
-                    rows_of_store(&*copy, range, store.states(), &mut take).unwrap();
+                    RowWalk::of_store(copy, range, store.states())
                 }
-            }
+            };
+            while walk.next(&mut take).unwrap() {}
         }
         let kept = rows.into_values().map(|(state, rows)| {
             let mut other = Chunk::new();

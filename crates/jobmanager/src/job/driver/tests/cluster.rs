@@ -336,7 +336,7 @@ async fn list(items: Vec<Vec<u8>>, checkpoints: &JobCheckpoints, id: CheckpointI
         Ok(blob) => blob,
         Err(_) => Blob::Inline(bytes),
     };
-    ListSnapshot { redistribution: Redistribution::Split, lengths, items }
+    ListSnapshot { redistribution: Redistribution::Split, schema: None, lengths, items }
 }
 
 /// The asynchronous part of a snapshot.
