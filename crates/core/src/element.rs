@@ -31,6 +31,17 @@ pub struct Barrier {
     pub then: AfterSavepoint,
 }
 
+/// What somebody wants who asks for a savepoint.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SavepointRequest {
+    /// The folder that is to hold it among others: a path or URL; `execution.checkpointing.savepoint-dir` if not set.
+    pub target: Option<String>,
+    /// In which form.
+    pub format: SavepointFormat,
+    /// What becomes of the job.
+    pub then: AfterSavepoint,
+}
+
 /// Where a savepoint goes, in which form, and what becomes of the job.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SavepointTarget {

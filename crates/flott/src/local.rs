@@ -7,7 +7,7 @@ use crate::{logging, prometheus};
 use flott_api::JobStatus;
 use flott_api::metrics::MetricRegistry;
 use flott_core::config::METRICS_PROMETHEUS_PORT;
-use flott_core::{Configuration, JobId, ProcessingTime, Result};
+use flott_core::{Configuration, JobId, ProcessingTime, Result, SavepointRequest};
 use flott_datastream::StreamExecutionEnvironment;
 use flott_datastream::executor::{JobControl, JobExecutor, JobSubmission};
 use flott_env::{Env, Task};
@@ -128,6 +128,10 @@ impl JobControl for LocalJob {
 
     fn cancel(&self) {
         self.handle.cancel();
+    }
+
+    fn savepoint(&self, request: SavepointRequest) -> Result<String> {
+        self.cluster.env().block_on(self.handle.savepoint(request))
     }
 
     fn wait(&self, limit: Option<Duration>) -> Result<JobStatus> {

@@ -22,6 +22,7 @@ mod in_flight;
 pub mod input;
 mod metrics;
 mod sink;
+mod savepoint;
 mod snapshot;
 mod sort;
 mod source_task;

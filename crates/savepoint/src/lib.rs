@@ -4,6 +4,7 @@
 //! bytes. What a table holds stands in its [`TableSchema`]; what a savepoint holds stands in its [`Manifest`]. Nothing
 //! here knows state backends or jobs: bytes come in as [`Chunk`]s and go out through `std::io::Write`.
 
+mod checkpoint;
 mod column;
 mod folder;
 mod layout;
@@ -16,6 +17,7 @@ mod writer;
 #[cfg(test)]
 mod tests;
 
+pub use checkpoint::list_table;
 pub use folder::Folder;
 pub use manifest::{Manifest, OperatorEntry, StateEntry, TableFile};
 #[cfg(feature = "query")]

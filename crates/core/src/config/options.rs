@@ -75,6 +75,8 @@ options! {
         "Whether a copy of the latest checkpoint's files is kept on a disk of the TaskManager, from which a job restarts without reading remote storage.";
     LOCAL_BACKUP_DIRS: String = "execution.checkpointing.local-backup.dirs", "",
         "Folders for these copies, separated by `,`, `|` or what separates paths on this system; those of `io.tmp.dirs` when not set.";
+    SAVEPOINT_DIR: String = "execution.checkpointing.savepoint-dir", "",
+        "Where savepoints go that are asked for without a folder: a path or URL, as for checkpoints.";
     CHECKPOINTS_RETAINED: usize = "execution.checkpointing.num-retained", "1",
         "How many completed checkpoints are kept.";
     CHECKPOINT_RETENTION: String = "execution.checkpointing.externalized-checkpoint-retention", "RETAIN_ON_CANCELLATION",

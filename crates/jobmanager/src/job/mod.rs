@@ -11,6 +11,7 @@ mod machine;
 mod master;
 mod metrics;
 mod restore;
+mod savepoint;
 mod status;
 
 pub use description::{JobDescription, OperatorDescription, Place, VertexDescription};

@@ -2,6 +2,7 @@
 //! all before anything runs.
 
 use super::description::{JobDescription, Place};
+use super::savepoint;
 use flott_core::config::{IGNORE_UNCLAIMED_STATE, RECOVERY_PATH};
 use flott_core::{CheckpointId, Configuration, ErrorKind, JobId, OperatorId, Result, SubtaskIndex};
 use flott_state::checkpoint::{
@@ -20,7 +21,7 @@ pub enum RestoreFrom {
     /// The newest complete checkpoint of the job of this name, which goes on under its old id; nothing if there is
     /// none.
     Latest,
-    /// The checkpoint at this path. It is only read: it stays whatever happens to the job (Flink's `NO_CLAIM`).
+    /// The checkpoint or savepoint at this path. It is only read: it stays whatever happens to the job (Flink's `NO_CLAIM`).
     Path(String),
 }
 
@@ -112,7 +113,10 @@ pub(super) async fn find_start(
             }
         },
         RestoreFrom::Path(path) => {
-            let (files, metadata) = storage.load_path(path).await?;
+            let (files, metadata) = match savepoint::load(storage, path).await? {
+                Some(savepoint) => savepoint,
+                None => storage.load_path(path).await?,
+            };
             (metadata, files, new_folder(&job, storage).await?)
         }
     };

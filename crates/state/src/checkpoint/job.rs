@@ -1,6 +1,6 @@
 //! The checkpoints of one job.
 
-use super::CheckpointMetadata;
+use super::{CheckpointMetadata, CheckpointStorage};
 use super::copies::JobCopies;
 use super::fence::Fence;
 use super::store::{Place, Store};
@@ -31,11 +31,13 @@ pub struct JobCheckpoints {
     pub(super) fence: Option<Arc<Fence>>,
     /// Copies of files on a disk of this machine, if they are kept.
     pub(super) copies: Option<JobCopies>,
+    /// What other folders are opened with.
+    pub(super) storage: CheckpointStorage,
 }
 
 impl JobCheckpoints {
-    pub(super) fn new(store: Store, copies: Option<JobCopies>) -> Self {
-        JobCheckpoints { store, fence: None, copies }
+    pub(super) fn new(storage: &CheckpointStorage, store: Store, copies: Option<JobCopies>) -> Self {
+        JobCheckpoints { store, fence: None, copies, storage: storage.clone() }
     }
 
     /// A new name for a file that later checkpoints will build on.

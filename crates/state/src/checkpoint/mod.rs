@@ -24,6 +24,7 @@ mod metadata;
 mod read;
 mod remote;
 mod retry;
+mod savepoint;
 mod state_file;
 mod storage;
 mod store;
