@@ -277,7 +277,8 @@ async fn until_end(env: &Env, handle: &JobHandle, until: Until) -> End {
     let ended = async {
         let end = ended.await;
         // Whoever has asked for a savepoint hears of it first.
-        env.sleep(if matches!(until, Until::Savepoint { .. }) { Duration::from_millis(1) } else { Duration::ZERO }).await;
+        env.sleep(if matches!(until, Until::Savepoint { .. }) { Duration::from_millis(1) } else { Duration::ZERO })
+            .await;
         end
     };
     tokio::select! {

@@ -7,8 +7,8 @@ use flott_api::{Operator, OperatorContext, OperatorFactory, Output, RuntimeMode,
 use flott_core::{AttemptId, Batch, Configuration, Data, EventTime, JobId, Key, MaxParallelism, OperatorId};
 use flott_core::{Payload, ProcessingTime, Result, SubtaskIndex, Watermark};
 use flott_env::Env;
-use flott_state::{EncodedList, Redistribution};
 use flott_state::keyed::{KeyedPart, SnapshotKind};
+use flott_state::{EncodedList, Redistribution};
 use std::sync::{Arc, OnceLock};
 use std::task::{Context, Waker};
 

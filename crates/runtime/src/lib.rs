@@ -17,17 +17,19 @@
 
 mod chain;
 mod deploy;
+mod describe;
 pub mod exchange;
 mod in_flight;
 pub mod input;
 mod metrics;
-mod sink;
 mod savepoint;
+mod sink;
 mod snapshot;
 mod sort;
 mod source_task;
 mod task;
 
 pub use deploy::TaskSpec;
+pub use describe::describe_states;
 pub use in_flight::ChannelName;
 pub use task::run;

@@ -42,7 +42,8 @@ pub(crate) fn operator_folder(uid: Option<&str>, id: OperatorId) -> String {
 
 fn file_name(name: &str) -> String {
     let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
-    let name: String = name.trim_start_matches('_').chars().map(|c| if is_plain(c) { c } else { '-' }).take(80).collect();
+    let name: String =
+        name.trim_start_matches('_').chars().map(|c| if is_plain(c) { c } else { '-' }).take(80).collect();
     if name.is_empty() { "unnamed".to_owned() } else { name }
 }
 

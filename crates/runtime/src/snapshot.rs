@@ -292,7 +292,9 @@ async fn store_files(
     let (folder, stores) = folder.ok_or_else(|| Error::internal("a store has no folder"))?;
     let snapshot = folder.below(writer.env.random());
     let checkpoints = writer.checkpoints.clone();
-    let taken = writer.env.blocking(move || store.take(kind, snapshot, stores.backend(), &mut || checkpoints.new_shared_file()));
+    let taken = writer
+        .env
+        .blocking(move || store.take(kind, snapshot, stores.backend(), &mut || checkpoints.new_shared_file()));
     taken.await?
 }
 

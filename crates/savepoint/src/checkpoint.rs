@@ -28,9 +28,7 @@ pub fn list_table(redistribution: Redistribution, schema: Option<&Schema>) -> Ta
 /// The schema of a list's items, from that of its table.
 fn item_schema(table: &TableSchema) -> Option<Arc<Schema>> {
     match (table.kind, &table.value) {
-        (TableKind::Broadcast, value) => {
-            Some(Arc::new(Schema::Tuple(vec![table.map_key.clone(), value.clone()])))
-        }
+        (TableKind::Broadcast, value) => Some(Arc::new(Schema::Tuple(vec![table.map_key.clone(), value.clone()]))),
         (_, Schema::Opaque(name)) if name == BYTES => None,
         (_, value) => Some(Arc::new(value.clone())),
     }
@@ -163,7 +161,9 @@ fn add_list(state: &StateEntry, lists: &BTreeMap<String, Bytes>, subtasks: &mut 
     let mut items: BTreeMap<u32, BTreeMap<(u32, usize), Vec<u8>>> = BTreeMap::new();
     for file in &state.files {
         let content = lists.get(&file.path).ok_or_else(|| Error::corrupt(format!("`{}` was not read", file.path)))?;
-        for chunk in TableReader::open_as(content.clone(), &state.table, None).in_context(|| format!("`{}`", file.path))? {
+        for chunk in
+            TableReader::open_as(content.clone(), &state.table, None).in_context(|| format!("`{}`", file.path))?
+        {
             for row in chunk.in_context(|| format!("`{}`", file.path))?.iter() {
                 let of_subtask = items.entry(row.group).or_default();
                 let place = (row.position, of_subtask.len());
@@ -174,7 +174,9 @@ fn add_list(state: &StateEntry, lists: &BTreeMap<String, Bytes>, subtasks: &mut 
     let count = subtasks.len();
     for (subtask, items) in items {
         let subtask = subtasks.get_mut(subtask as usize).ok_or_else(|| {
-            Error::corrupt(format!("it has items of subtask {subtask}, and there were {count}; make that number smaller"))
+            Error::corrupt(format!(
+                "it has items of subtask {subtask}, and there were {count}; make that number smaller"
+            ))
         })?;
         let items: Vec<Vec<u8>> = items.into_values().collect();
         let lengths = items.iter().map(|item| item.len() as u32).collect();

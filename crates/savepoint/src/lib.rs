@@ -18,12 +18,12 @@ mod writer;
 mod tests;
 
 pub use checkpoint::list_table;
+pub use flott_state::canonical::{Chunk, Row, TableKind, TableSchema};
 pub use folder::Folder;
 pub use manifest::{Manifest, OperatorEntry, StateEntry, TableFile};
 #[cfg(feature = "query")]
 pub use query::{AnswerFormat, Query};
 pub use reader::TableReader;
-pub use flott_state::canonical::{Chunk, Row, TableKind, TableSchema};
 pub use writer::{TableWriter, WrittenTable};
 
 /// The examples of the book.

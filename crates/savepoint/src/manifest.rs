@@ -3,8 +3,8 @@
 use crate::writer::WrittenTable;
 use flott_core::key_hash::KEY_HASH_VERSION;
 use flott_core::{CheckpointId, Error, JobId, KeyGroupRange, MaxParallelism, OperatorId, ProcessingTime, Result};
-use flott_state::canonical::{TableKind, TableSchema};
 use flott_state::Redistribution;
+use flott_state::canonical::{TableKind, TableSchema};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 

@@ -87,6 +87,8 @@ options! {
         "State smaller than this is kept in the checkpoint's metadata file.";
     RECOVERY_PATH: String = "execution.state-recovery.path", "",
         "The checkpoint to start from: `latest` or a path.";
+    SAVEPOINT_DIFF: String = "flott.savepoint.diff", "",
+        "A savepoint or checkpoint to compare the job with: it says what would become of each operator and state, and ends without running anything. `flott savepoint diff` sets it.";
     IGNORE_UNCLAIMED_STATE: bool = "execution.state-recovery.ignore-unclaimed-state", "false",
         "Whether a job starts although the checkpoint holds state of operators that it no longer has; that state is dropped.";
     STATE_BACKEND: String = "state.backend.type", "hashmap",

@@ -27,7 +27,8 @@ use super::{CheckpointConfig, CheckpointStats, Collected, Command, Event, FileTa
 use crate::job::{Place, copy_of};
 use flott_api::control::{CheckpointTimes, TaskId};
 use flott_core::{
-    AttemptId, Barrier, BarrierKind, CheckpointId, Error, ErrorKind, OperatorId, ProcessingTime, Result, SavepointTarget,
+    AttemptId, Barrier, BarrierKind, CheckpointId, Error, ErrorKind, OperatorId, ProcessingTime, Result,
+    SavepointTarget,
 };
 use flott_state::{Blob, SubtaskSnapshot};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -442,7 +443,7 @@ impl CheckpointCoordinator {
         let (id, phase) = (pending.collected.id, std::mem::replace(&mut self.phase, Phase::Idle));
         let is_savepoint = pending.collected.kind == BarrierKind::Savepoint;
         let (error, counts) = match cause {
-            Cause::Declined(task, error) => (copy_of(&error).in_context(task.to_string()), true),
+            Cause::Declined(task, error) => (copy_of(&error).in_context(task.to_string()), !is_savepoint),
             Cause::Expired => (self.expired(&pending), !is_savepoint),
             Cause::SourcesFailed(error) | Cause::StoreFailed(error) => (error, !is_savepoint),
             Cause::TasksStopped => (Error::unavailable("the job's tasks were stopped"), false),

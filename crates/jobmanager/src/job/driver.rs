@@ -39,6 +39,8 @@ use tracing::Instrument;
 
 /// How long a restart waits for what the tasks before it have left behind to be deleted.
 const SWEEP_TIMEOUT: Duration = Duration::from_secs(30);
+/// Requests for savepoints that wait to be taken.
+const SAVEPOINTS_MAX: usize = 16;
 /// How often gauges that count time are set when nothing else happens.
 const METRICS_INTERVAL: Duration = Duration::from_secs(1);
 
@@ -101,7 +103,7 @@ impl Prepared {
         let view = view_of(&self.master);
         let (publish, watch_view) = watch::channel(view);
         let (wish, wishes) = watch::channel(Wish::Run);
-        let (savepoints, asked) = mpsc::unbounded_channel();
+        let (savepoints, asked) = mpsc::channel(SAVEPOINTS_MAX);
         let driver = Driver {
             started: self.env.now(),
             env: self.env.clone(),
@@ -152,7 +154,7 @@ impl Driver {
         mut self,
         mut events: mpsc::Receiver<(TaskId, TaskEvent)>,
         mut wishes: watch::Receiver<Wish>,
-        mut asked: mpsc::UnboundedReceiver<Asked>,
+        mut asked: mpsc::Receiver<Asked>,
     ) {
         self.take(MasterEvent::Begin);
         let mut hears_wishes = true;

@@ -64,7 +64,7 @@ pub struct JobHandle {
     pub(super) report: Option<Arc<RestoreReport>>,
     pub(super) view: watch::Receiver<JobView>,
     pub(super) wish: Arc<watch::Sender<Wish>>,
-    pub(super) savepoints: mpsc::UnboundedSender<Asked>,
+    pub(super) savepoints: mpsc::Sender<Asked>,
 }
 
 impl JobHandle {

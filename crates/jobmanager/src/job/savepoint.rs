@@ -4,7 +4,8 @@ use super::handle::JobHandle;
 use crate::checkpoint::SavepointId;
 use flott_core::config::SAVEPOINT_DIR;
 use flott_core::{
-    Configuration, Error, ErrorKind, JobId, Result, SavepointFormat, SavepointRequest, SavepointTarget, error::ResultExt,
+    Configuration, Error, ErrorKind, JobId, Result, SavepointFormat, SavepointRequest, SavepointTarget,
+    error::ResultExt,
 };
 use flott_savepoint::Manifest;
 use flott_state::checkpoint::{CheckpointMetadata, CheckpointStorage, JobCheckpoints};
@@ -23,8 +24,9 @@ impl JobHandle {
     /// why, and the job goes on.
     pub async fn savepoint(&self, request: SavepointRequest) -> Result<String> {
         let (answer, answered) = oneshot::channel();
-        let gone = || Error::unavailable(format!("job `{}` is over; a savepoint is taken of a job that runs", self.name()));
-        self.savepoints.send((request, answer)).map_err(|_| gone())?;
+        let gone =
+            || Error::unavailable(format!("job `{}` is over; a savepoint is taken of a job that runs", self.name()));
+        self.savepoints.send((request, answer)).await.map_err(|_| gone())?;
         answered.await.map_err(|_| gone())?
     }
 }
@@ -92,7 +94,10 @@ pub(super) async fn complete(
 }
 
 /// The savepoint at `path`, of either format; `None` if the path is that of a checkpoint.
-pub(super) async fn load(storage: &CheckpointStorage, path: &str) -> Result<Option<(JobCheckpoints, CheckpointMetadata)>> {
+pub(super) async fn load(
+    storage: &CheckpointStorage,
+    path: &str,
+) -> Result<Option<(JobCheckpoints, CheckpointMetadata)>> {
     let Some(folder) = storage.find_savepoint(path, &[Manifest::FILE])? else { return Ok(None) };
     if let Some(metadata) = folder.load_savepoint().await? {
         return Ok(Some((folder, metadata)));

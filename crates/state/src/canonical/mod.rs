@@ -9,8 +9,8 @@ mod entries;
 mod table;
 
 pub use chunk::{Chunk, Part, Row};
-pub use description::StateDescription;
 pub(crate) use description::EntrySchema;
+pub use description::StateDescription;
 pub use entries::{Entries, Joiner};
 pub use table::{TableKind, TableSchema};
 

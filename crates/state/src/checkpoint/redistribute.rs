@@ -178,7 +178,9 @@ fn deal_out(name: &str, lists: &[OldList<'_>], same_parallelism: bool, subtasks:
     let mut give = |subtask: usize, copy: bool, piece: ListPiece| {
         let Some(subtask) = subtasks.get_mut(subtask).filter(|_| !piece.items.is_empty()) else { return };
         let list = subtask.lists.entry(name.to_owned());
-        list.or_insert_with(|| ListRestore { redistribution, schema: first.schema.clone(), copy, pieces: Vec::new() }).pieces.push(piece);
+        list.or_insert_with(|| ListRestore { redistribution, schema: first.schema.clone(), copy, pieces: Vec::new() })
+            .pieces
+            .push(piece);
     };
     match redistribution {
         Redistribution::Split if same_parallelism => {

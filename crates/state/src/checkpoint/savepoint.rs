@@ -41,7 +41,10 @@ impl CheckpointStorage {
         if let (true, Location::Local(folder)) = (self.takes_locations, Location::parse(folder)?)
             && !local::is_folder(&folder)
         {
-            return Err(Error::invalid(format!("there is no folder `{}`; give the path of a savepoint", folder.display())));
+            return Err(Error::invalid(format!(
+                "there is no folder `{}`; give the path of a savepoint",
+                folder.display()
+            )));
         }
         self.savepoint(folder).map(Some)
     }

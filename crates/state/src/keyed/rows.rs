@@ -51,9 +51,9 @@ impl RowWalk {
             From::Files { files, open } => {
                 let Some(file) = files.front() else { return Ok(false) };
                 if open.is_none() {
-                    let bytes = file.unwritten().ok_or_else(|| {
-                        Error::internal("a file of a savepoint's snapshot is not in memory any more")
-                    })?;
+                    let bytes = file
+                        .unwritten()
+                        .ok_or_else(|| Error::internal("a file of a savepoint's snapshot is not in memory any more"))?;
                     let mut reader = FileReader::open(bytes)?;
                     let names: Vec<String> = reader.states()?.into_iter().map(|(name, _)| name).collect();
                     let place = |name: &String| self.states.iter().position(|state| state.description.name == *name);

@@ -175,7 +175,8 @@ impl OperatorState {
             return Err(misfit(ErrorKind::Invalid, "one of the two is broadcast state and the other a list"));
         }
         let written = list.schema.as_deref().unwrap_or(own);
-        let decoder = Decoder::<T>::between(own, written).in_context(|| format!("operator state `{name}` of the checkpoint"))?;
+        let decoder =
+            Decoder::<T>::between(own, written).in_context(|| format!("operator state `{name}` of the checkpoint"))?;
         list.items.iter().map(|item| decoder.from_bytes(item).map_err(|e| misfit(e.kind(), e.message()))).collect()
     }
 

@@ -65,7 +65,10 @@ fn what_no_one_registers_is_carried_along_once() {
     state.restore(EncodedList::of_bytes("mine", Redistribution::Union, vec![vec![1]])).unwrap();
     state.restore(EncodedList::of_bytes("mine", Redistribution::Union, vec![vec![2]])).unwrap();
     state.restore_copy(EncodedList::of_bytes("others", Redistribution::Union, vec![vec![3]])).unwrap();
-    assert_eq!(state.snapshot().unwrap(), [EncodedList::of_bytes("mine", Redistribution::Union, vec![vec![1], vec![2]])]);
+    assert_eq!(
+        state.snapshot().unwrap(),
+        [EncodedList::of_bytes("mine", Redistribution::Union, vec![vec![1], vec![2]])]
+    );
     let others = state.list::<u8>("others", Redistribution::Union).unwrap();
     assert_eq!(others.get(&state), [3], "but whoever registers it has it");
 }
@@ -87,7 +90,10 @@ fn misuse_is_refused_with_advice() {
     state.list::<u8>("name", Redistribution::Split).unwrap();
     let error = state.broadcast::<u8, u8>("name").err().unwrap();
     assert!(error.to_string().contains("`name`"), "{error}");
-    assert_eq!(state.restore(EncodedList::of_bytes("name", Redistribution::Split, Vec::new())).unwrap_err().kind(), ErrorKind::Invalid);
+    assert_eq!(
+        state.restore(EncodedList::of_bytes("name", Redistribution::Split, Vec::new())).unwrap_err().kind(),
+        ErrorKind::Invalid
+    );
 
     let mut state = OperatorState::new();
     state.restore(EncodedList::of_bytes("map", Redistribution::Broadcast, vec![vec![1, 1]])).unwrap();

@@ -24,7 +24,13 @@ pub(super) fn task(subtask: u32, attempt: u32) -> TaskId {
 
 pub(super) fn snapshot_of(files: &[String]) -> SubtaskSnapshot {
     let files = files.iter().map(|path| Blob::File { path: path.clone(), len: 10, sum: 0 }).collect();
-    let keyed = Some(KeyedSnapshot { range: KeyGroupRange { start: 0, end: 128 }, files, states: Vec::new(), store: None, tables: Vec::new() });
+    let keyed = Some(KeyedSnapshot {
+        range: KeyGroupRange { start: 0, end: 128 },
+        files,
+        states: Vec::new(),
+        store: None,
+        tables: Vec::new(),
+    });
     let operator = OperatorSnapshot { keyed, ..OperatorSnapshot::default() };
     SubtaskSnapshot { operators: vec![(OperatorId([1; 16]), operator)], finished: false }
 }

@@ -133,7 +133,13 @@ fn a_changed_max_parallelism_and_too_many_subtasks_are_refused() {
     // Without state it does not matter where keys are.
     let nothing = operator(vec![OperatorSnapshot::default()]);
     assert!(redistribute(&nothing, MaxParallelism::new(128).unwrap(), 1).is_ok());
-    let keyed = KeyedSnapshot { range: max().all(), files: vec![Blob::Inline(vec![1])], store: None, states: Vec::new(), tables: Vec::new() };
+    let keyed = KeyedSnapshot {
+        range: max().all(),
+        files: vec![Blob::Inline(vec![1])],
+        store: None,
+        states: Vec::new(),
+        tables: Vec::new(),
+    };
     let metadata = operator(vec![OperatorSnapshot { keyed: Some(keyed), ..OperatorSnapshot::default() }]);
     let error = redistribute(&metadata, MaxParallelism::new(128).unwrap(), 1).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Invalid);

@@ -141,7 +141,8 @@ impl Below {
         let mut state = KeyedState::new(groups(GROUPS), range);
         state.set_now(ProcessingTime(0));
         if let Below::Store(_) = self {
-            let stores = kept.iter().filter_map(|k| if let Kept::Store(store, _) = k { Some(store.clone()) } else { None });
+            let stores =
+                kept.iter().filter_map(|k| if let Kept::Store(store, _) = k { Some(store.clone()) } else { None });
             let restored = stores.filter(|store| store.range.intersects(range)).collect();
             let config = Configuration::new();
             let open = OpenStore { folder: PathBuf::new(), range, restored, config: &config };

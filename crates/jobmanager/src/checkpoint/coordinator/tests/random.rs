@@ -147,10 +147,7 @@ impl World {
                 assert!(self.storing.replace(collected).is_none(), "one at a time");
             }
             Command::NotifyComplete(id) => assert!(self.complete.contains_key(&id) && self.is_running),
-            Command::NotifyAborted(_)
-            | Command::SavepointDone(..)
-            | Command::DiscardSavepoint(_)
-            | Command::Stop => {}
+            Command::NotifyAborted(_) | Command::SavepointDone(..) | Command::DiscardSavepoint(_) | Command::Stop => {}
             Command::Completed(id) => {
                 let stored = self.stored.take().unwrap();
                 assert_eq!(stored.id, id);

@@ -378,7 +378,13 @@ impl Upload {
 
     fn describe(&self) -> SubtaskSnapshot {
         let files = self.chain.iter().map(|f| Blob::File { path: f.path.clone(), len: 5, sum: 0 }).collect();
-        let keyed = Some(KeyedSnapshot { range: KeyGroupRange { start: 0, end: 128 }, files, states: Vec::new(), store: None, tables: Vec::new() });
+        let keyed = Some(KeyedSnapshot {
+            range: KeyGroupRange { start: 0, end: 128 },
+            files,
+            states: Vec::new(),
+            store: None,
+            tables: Vec::new(),
+        });
         let operator = OperatorSnapshot { keyed, lists: self.lists.clone(), in_flight: None };
         SubtaskSnapshot { operators: vec![(self.operator, operator)], finished: self.finished }
     }
