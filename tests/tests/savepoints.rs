@@ -1,6 +1,12 @@
 //! Savepoints of whole jobs on real threads and real storage: taken, read by another program, restored on another backend
 //! by types of a later version of the job, and refused where that cannot be.
 
+#![expect(
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    reason = "the tests wait for a job in real time, look at its files and start another program"
+)]
+
 use flott::prelude::*;
 use serde::{Deserialize, Serialize};
 use std::path::Path;
@@ -89,7 +95,7 @@ fn environment(options: &[(&str, &str)]) -> StreamExecutionEnvironment {
     let env = StreamExecutionEnvironment::get_execution_environment().unwrap();
     env.configure("execution.checkpointing.interval", "50 ms");
     for (key, value) in options {
-        env.configure(*key, *value);
+        env.configure(key, value);
     }
     env
 }
