@@ -7,9 +7,9 @@
 //! ```
 
 use flott_core::schema::{Skipper, wire::Malformed};
-use flott_core::{Error, KeyGroup, KeyGroupRange, OperatorId, Result, error::ResultExt};
+use flott_core::{Error, KeyGroup, KeyGroupRange, Result, error::ResultExt};
 use flott_env::Env;
-use flott_savepoint::{TableReader, TableWriter, WrittenTable, list_table};
+use flott_savepoint::{TableReader, TableWriter, WrittenTable, file_name, list_table};
 use flott_state::canonical::{Row, StateDescription, TableKind, TableSchema};
 use flott_state::checkpoint::{JobCheckpoints, LocalStores, StoreFolder};
 use flott_state::keyed::{KeyedPart, RowWalk};
@@ -27,24 +27,6 @@ pub(crate) struct Place<'a> {
     pub(crate) folder: &'a JobCheckpoints,
     pub(crate) operator: &'a str,
     pub(crate) subtask: u32,
-}
-
-/// The folder of an operator's files: what is left of its uid, or its id.
-pub(crate) fn operator_folder(uid: Option<&str>, id: OperatorId) -> String {
-    let id = id.to_string();
-    match uid {
-        Some(uid) if file_name(uid) == uid => file_name(uid),
-        // Two that look alike must not be one.
-        Some(uid) => format!("{}-{}", file_name(uid), &id[..8]),
-        None => id,
-    }
-}
-
-fn file_name(name: &str) -> String {
-    let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
-    let name: String =
-        name.trim_start_matches('_').chars().map(|c| if is_plain(c) { c } else { '-' }).take(80).collect();
-    if name.is_empty() { "unnamed".to_owned() } else { name }
 }
 
 impl Place<'_> {
