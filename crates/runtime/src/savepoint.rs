@@ -6,6 +6,10 @@
 //! restore     rows of the subtask's key groups go into keyed state, whatever lies below it       (`task/build.rs`)
 //! ```
 
+mod convert;
+
+pub use convert::convert;
+
 use flott_core::schema::{Skipper, wire::Malformed};
 use flott_core::{Error, KeyGroup, KeyGroupRange, Result, error::ResultExt};
 use flott_env::Env;
@@ -50,8 +54,11 @@ impl Place<'_> {
     }
 
     async fn write_keyed(&self, part: KeyedPart, store: Option<(StoreFolder, LocalStores)>) -> Result<KeyedSnapshot> {
-        let (range, states, walk, _keep) = match part {
-            KeyedPart::Files(files) => (files.range, files.states.clone(), RowWalk::of_files(files), None),
+        match part {
+            KeyedPart::Files(files) => {
+                let (range, states) = (files.range, files.states.clone());
+                self.write_rows(RowWalk::of_files(files), range, states).await
+            }
             KeyedPart::Store(snapshot) => {
                 let (folder, stores) = store.ok_or_else(|| Error::internal("a store has no folder"))?;
                 let (range, states) = (snapshot.range(), snapshot.states().to_vec());
@@ -65,9 +72,19 @@ impl Place<'_> {
                         Ok::<_, Error>((stores.open_copy(&at, range)?, at))
                     })
                     .await??;
-                (range, states.clone(), RowWalk::of_store(copy, range, &states), Some(at))
+                let written = self.write_rows(RowWalk::of_store(copy, range, &states), range, states).await;
+                drop(at);
+                written
             }
-        };
+        }
+    }
+
+    async fn write_rows(
+        &self,
+        walk: RowWalk,
+        range: KeyGroupRange,
+        states: Vec<Arc<StateDescription>>,
+    ) -> Result<KeyedSnapshot> {
         let mut tables = Tables { walk, open: None, ready: VecDeque::new(), has_ended: false };
         let (mut files, mut parts) = (Vec::new(), Vec::new());
         loop {
