@@ -28,7 +28,7 @@ enum Plan {
 
 /// A savepoint with two operators, one of which has a name for people only.
 async fn savepoint() -> (Folder, Manifest) {
-    let folder = Folder::new(Arc::new(InMemory::new()), "savepoints/sp-1").unwrap();
+    let folder = Folder::new(Arc::new(InMemory::new()), "save points/sp 1*%").unwrap();
     let mut operators = Vec::new();
     for (uid, name, files) in [(Some("user-counts"), "Count", 2), (None, "Count by User!", 1)] {
         let table = TableSchema::new(TableKind::Value, Schema::of::<Totals>()).key(Schema::String);
@@ -134,5 +134,5 @@ async fn only_reading_is_allowed() {
     folder.store().delete(&path).await.unwrap();
     let error = Query::open(&folder, &manifest).await.err().unwrap();
     assert_eq!(error.kind(), ErrorKind::Corrupt, "{error}");
-    assert!(error.to_string().contains("`savepoints/sp-1/0/totals-0.parquet`"), "{error}");
+    assert!(error.to_string().contains("`save points/sp 1*%/0/totals-0.parquet`"), "{error}");
 }

@@ -1,0 +1,173 @@
+//! The rows of a state, decoded: file by file, chunk by chunk.
+
+use super::fetch::fetch;
+use super::open::World;
+use crate::chunk::{Chunk, Row};
+use crate::folder::Folder;
+use crate::manifest::TableFile;
+use crate::reader::TableReader;
+use crate::table::TableSchema;
+use flott_core::Result;
+use flott_core::error::ResultExt;
+use flott_core::schema::{Decoder, Schema};
+use serde::de::DeserializeOwned;
+
+/// A row of a state, decoded. What the state does not have is `()` or 0.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct StateRow<K = (), N = (), M = (), V = ()> {
+    /// The key group; of operator state the subtask. It comes from the key when a row is written.
+    pub group: u32,
+    /// The key.
+    pub key: K,
+    /// The namespace, such as a window.
+    pub namespace: N,
+    /// The key of an entry of a map.
+    pub map_key: M,
+    /// The place of an element in its list, from 0.
+    pub position: u32,
+    /// When the timer fires, or when the value was last accessed if it has a time to live: milliseconds since the epoch.
+    pub time: i64,
+    /// The value, element or value of an entry.
+    pub value: V,
+}
+
+/// The rows of a state, in the order of its files. Ends after the first error.
+pub struct Rows<K, N, M, V> {
+    raw: RawRows,
+    key: Decoder<K>,
+    namespace: Decoder<N>,
+    map_key: Decoder<M>,
+    value: Decoder<V>,
+    place: String,
+}
+
+impl<K: DeserializeOwned, N: DeserializeOwned, M: DeserializeOwned, V: DeserializeOwned> Rows<K, N, M, V> {
+    /// The rows in `files` of a table at `place`.
+    pub(super) fn open(
+        world: &World,
+        place: String,
+        table: &TableSchema,
+        files: Vec<(Folder, TableFile)>,
+    ) -> Result<Self> {
+        Ok(Rows {
+            key: decoder("key", &place, &table.key)?,
+            namespace: decoder("namespace", &place, &table.namespace)?,
+            map_key: decoder("map key", &place, &table.map_key)?,
+            value: decoder("value", &place, &table.value)?,
+            raw: RawRows {
+                world: world.clone(),
+                table: table.clone(),
+                files: files.into_iter(),
+                reader: None,
+                chunk: Chunk::new(),
+                next: 0,
+            },
+            place,
+        })
+    }
+
+    /// Where the rows are, for errors.
+    pub(super) fn place(&self) -> &str {
+        &self.place
+    }
+
+    /// There is nothing more.
+    pub(super) fn end(&mut self) {
+        self.raw.end();
+    }
+
+    /// The next row with its bytes.
+    pub(super) fn advance(&mut self) -> Option<Result<(StateRow<K, N, M, V>, Row<'_>)>> {
+        match self.try_advance() {
+            Ok(None) => None,
+            Ok(Some(row)) => Some(Ok((row, self.raw.current()))),
+            Err(error) => {
+                self.end();
+                Some(Err(error.in_context(self.place.clone())))
+            }
+        }
+    }
+
+    fn try_advance(&mut self) -> Result<Option<StateRow<K, N, M, V>>> {
+        if !self.raw.advance()? {
+            return Ok(None);
+        }
+        let row = self.raw.current();
+        let row = StateRow {
+            group: row.group,
+            key: self.key.from_bytes(row.key)?,
+            namespace: self.namespace.from_bytes(row.namespace)?,
+            map_key: self.map_key.from_bytes(row.map_key)?,
+            position: row.position,
+            time: row.time,
+            value: self.value.from_bytes(row.value)?,
+        };
+        Ok(Some(row))
+    }
+}
+
+impl<K: DeserializeOwned, N: DeserializeOwned, M: DeserializeOwned, V: DeserializeOwned> Iterator for Rows<K, N, M, V> {
+    type Item = Result<StateRow<K, N, M, V>>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        self.advance().map(|row| row.map(|(row, _)| row))
+    }
+}
+
+fn decoder<T: DeserializeOwned>(part: &str, place: &str, written: &Schema) -> Result<Decoder<T>> {
+    Decoder::new(written).in_context(|| format!("the {part} of {place}"))
+}
+
+/// Rows as bytes.
+struct RawRows {
+    world: World,
+    table: TableSchema,
+    files: std::vec::IntoIter<(Folder, TableFile)>,
+    reader: Option<(TableReader, String)>,
+    chunk: Chunk,
+    /// The number of the row in the chunk that comes next.
+    next: usize,
+}
+
+impl RawRows {
+    /// Goes to the next row, if there is one.
+    fn advance(&mut self) -> Result<bool> {
+        while self.next >= self.chunk.len() {
+            if !self.next_chunk()? {
+                return Ok(false);
+            }
+        }
+        self.next += 1;
+        Ok(true)
+    }
+
+    /// The row that was gone to.
+    fn current(&self) -> Row<'_> {
+        self.chunk.get(self.next - 1)
+    }
+
+    fn next_chunk(&mut self) -> Result<bool> {
+        loop {
+            if let Some((reader, file)) = &mut self.reader
+                && let Some(chunk) = reader.next_chunk().in_context(|| format!("file `{file}`"))?
+            {
+                (self.chunk, self.next) = (chunk, 0);
+                return Ok(true);
+            }
+            let Some((folder, file)) = self.files.next() else {
+                self.end();
+                return Ok(false);
+            };
+            let name = folder.name_of(&file.path);
+            let content = self.world.env.block_on(fetch(&self.world, &folder, &file))?;
+            let reader = TableReader::open_as(content, &self.table, None).in_context(|| format!("file `{name}`"))?;
+            self.reader = Some((reader, name));
+        }
+    }
+
+    /// There is nothing more.
+    fn end(&mut self) {
+        (self.files, self.reader, self.next) = (Vec::new().into_iter(), None, 0);
+        self.chunk.clear();
+    }
+}
