@@ -112,6 +112,35 @@ async fn answers_are_printed() {
 }
 
 #[tokio::test]
+async fn answers_are_comma_separated_values() {
+    let (folder, manifest) = savepoint().await;
+    let query = Query::open(&folder, &manifest).await.unwrap();
+    let csv = |sql: &'static str| ask(&query, sql, AnswerFormat::Csv);
+    let sql = "SELECT key, plan['Paid']['cents'] AS cents, tags, 'a \"b\"' AS \"x,y\", '' AS empty \
+               FROM user_counts.totals WHERE count < 2 ORDER BY key LIMIT 2";
+    let expected = "key,cents,tags,\"x,y\",empty\n\
+                    user-0,,\"[a, t0]\",\"a \"\"b\"\"\",\"\"\n\
+                    user-1,1,\"[a, t1]\",\"a \"\"b\"\"\",\"\"\n";
+    assert_eq!(csv(sql).await.unwrap(), expected);
+    assert_eq!(csv("SELECT key FROM user_counts.totals WHERE count < 0").await.unwrap(), "key\n");
+}
+
+#[tokio::test]
+async fn a_table_that_is_not_there_may_be_another_one() {
+    let (folder, manifest) = savepoint().await;
+    let query = Query::open(&folder, &manifest).await.unwrap();
+    for (wanted, meant) in [
+        ("user_counts.total", "user_counts.totals"),
+        ("count_by_user.totals", "count_by_user_.totals"),
+        ("totals", "user_counts.totals"),
+    ] {
+        let error = ask(&query, &format!("SELECT 1 FROM {wanted}"), AnswerFormat::Table).await.unwrap_err();
+        let hint = format!("did you mean `{meant}`?; the tables are user_counts.totals, count_by_user_.totals");
+        assert!(error.to_string().contains(&hint), "{error}");
+    }
+}
+
+#[tokio::test]
 async fn only_reading_is_allowed() {
     let (folder, manifest) = savepoint().await;
     let query = Query::open(&folder, &manifest).await.unwrap();
