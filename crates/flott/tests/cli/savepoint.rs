@@ -71,7 +71,8 @@ fn a_savepoint_is_shown() {
     assert_eq!(lines[5], "operator `user-counts`: Count by user");
     assert!(lines[6].starts_with("  id ") && lines[6].ends_with(", parallelism 1, 128 key groups"), "{shown}");
     assert!(lines[7].starts_with("  state `totals` (value): 3 rows, ") && lines[7].contains(" in 1 file, key groups "));
-    let types = "    key: String\n    value: struct Totals {\n        count: u64,\n        plan: Option<String>,\n    }\n";
+    let types =
+        "    key: String\n    value: struct Totals {\n        count: u64,\n        plan: Option<String>,\n    }\n";
     assert!(shown.contains(types), "{shown}");
     assert!(shown.contains("  state `timers` (timers by event time): 3 rows, "), "{shown}");
     assert!(shown.contains(", time to live 1 h\n    key: u32\n    map key: String\n    value: u8\n"), "{shown}");
@@ -202,5 +203,90 @@ fn the_example_puts_state_right() {
     assert_eq!(ended.said, "yan        0  to be looked at\nzoe        1\nwritten to made\n");
     for name in ["before", "after"] {
         assert!(said(folder.path(), &["inspect", &format!("made/{name}")]).contains("operator `accounts`"));
+    }
+}
+
+/// The savepoint of the book.
+fn savepoint_of_the_book(folder: &Path) {
+    #[derive(Clone, Serialize, Deserialize)]
+    struct Totals {
+        count: u64,
+        #[serde(default)]
+        seconds: f64,
+        plan: Plan,
+    }
+    #[derive(Clone, Serialize, Deserialize)]
+    enum Plan {
+        Free,
+        Paid(u32),
+    }
+    let path = folder.join("sp-12");
+    let mut writer = SavepointWriter::create(path.to_str().unwrap(), &Configuration::new(), "Page views").unwrap();
+    let total = |user: &str, count, seconds, plan| (user.to_owned(), Totals { count, seconds, plan });
+    let page = |page: &str, value| StateRow::<_, (), _, u32> {
+        key: "ada".to_owned(),
+        map_key: page.to_owned(),
+        value,
+        ..StateRow::default()
+    };
+    let pages = NewState::new("pages", TableKind::Map).ttl(Duration::from_secs(3600));
+    writer
+        .add_operator("counts", MaxParallelism::new(128).unwrap())
+        .unwrap()
+        .set_name("Count by user")
+        .value(
+            "totals",
+            [
+                total("ada", 3, 12.0, Plan::Paid(900)),
+                total("bob", 1, 0.5, Plan::Free),
+                total("eve", 2, 8.0, Plan::Paid(100)),
+            ],
+        )
+        .unwrap()
+        .rows(pages, [page("/", 2), page("/about", 1)])
+        .unwrap()
+        .event_timers("timers", [("ada".to_owned(), (), EventTime(1_699_999_060_000))])
+        .unwrap();
+    writer.finish().unwrap();
+}
+
+/// What does not depend on sizes, times, ids and places.
+fn settled(text: &str) -> Vec<String> {
+    let settle = |word: &str| {
+        let bare = word.trim_matches(['(', ')', ',']);
+        if bare.len() == 32 && bare.bytes().all(|b| b.is_ascii_hexdigit()) {
+            "ID".to_owned()
+        } else if bare.starts_with('/') && bare.ends_with("sp-12") {
+            "PATH".to_owned()
+        } else if bare.starts_with(|c: char| c.is_ascii_digit()) {
+            "N".to_owned()
+        } else {
+            word.replace("files", "file")
+        }
+    };
+    text.lines().map(|line| line.split(' ').map(settle).collect::<Vec<_>>().join(" ")).collect()
+}
+
+#[test]
+fn the_commands_of_the_book_say_what_it_says() {
+    let folder = TempDir::new().unwrap();
+    savepoint_of_the_book(folder.path());
+    let book = include_str!("../../../../docs/savepoints.md");
+    let commands: Vec<&str> = book.split("```sh\nflott savepoint ").skip(1).collect();
+    assert_eq!(commands.len(), 4);
+    for command in commands {
+        let (line, rest) = command.split_once("\n```\n").unwrap();
+        let shown = rest.trim_start().strip_prefix("```text\n").and_then(|rest| rest.split_once("```")).unwrap().0;
+        // Arguments, of which one may be in double quotes.
+        let arguments: Vec<&str> = match line.split('"').collect::<Vec<_>>()[..] {
+            [before, sql, after] => before.split_whitespace().chain([sql]).chain(after.split_whitespace()).collect(),
+            _ => line.split_whitespace().collect(),
+        };
+        if arguments[0] == "query" {
+            #[cfg(feature = "query")]
+            assert_eq!(said(folder.path(), &arguments), shown, "{line}");
+        } else {
+            assert_eq!(settled(&said(folder.path(), &arguments)), settled(shown), "{line}");
+        }
     }
 }

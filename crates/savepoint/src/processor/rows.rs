@@ -76,19 +76,12 @@ impl<K: DeserializeOwned, N: DeserializeOwned, M: DeserializeOwned, V: Deseriali
         self.raw.end();
     }
 
-    /// The next row with its bytes.
-    pub(super) fn advance(&mut self) -> Option<Result<(StateRow<K, N, M, V>, Row<'_>)>> {
-        match self.try_advance() {
-            Ok(None) => None,
-            Ok(Some(row)) => Some(Ok((row, self.raw.current()))),
-            Err(error) => {
-                self.end();
-                Some(Err(error.in_context(self.place.clone())))
-            }
-        }
+    /// The bytes of the row that came last.
+    pub(super) fn bytes(&self) -> Row<'_> {
+        self.raw.current()
     }
 
-    fn try_advance(&mut self) -> Result<Option<StateRow<K, N, M, V>>> {
+    fn try_next(&mut self) -> Result<Option<StateRow<K, N, M, V>>> {
         if !self.raw.advance()? {
             return Ok(None);
         }
@@ -110,7 +103,12 @@ impl<K: DeserializeOwned, N: DeserializeOwned, M: DeserializeOwned, V: Deseriali
     type Item = Result<StateRow<K, N, M, V>>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        self.advance().map(|row| row.map(|(row, _)| row))
+        self.try_next().transpose().map(|row| {
+            row.map_err(|error| {
+                self.end();
+                error.in_context(self.place.clone())
+            })
+        })
     }
 }
 

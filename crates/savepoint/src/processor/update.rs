@@ -92,8 +92,8 @@ where
     let mut value = Vec::new();
     // The position of the next element that stays. Every list begins at 0.
     let mut position = 0;
-    while let Some(row) = rows.advance() {
-        let (row, bytes) = row?;
+    while let Some(row) = rows.next().transpose()? {
+        let bytes = rows.bytes();
         if bytes.position == 0 {
             position = 0;
         }

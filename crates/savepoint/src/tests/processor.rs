@@ -73,7 +73,7 @@ enum Plan {
     Paid(u32),
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 struct TimeWindow {
     start: i64,
     end: i64,

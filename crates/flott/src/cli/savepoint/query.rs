@@ -14,10 +14,8 @@ pub(in crate::cli) struct Query {
     /// The folder of a savepoint: a path or a URL
     path: String,
     /// The statement; without one the tables are listed
-    #[cfg_attr(not(feature = "query"), expect(dead_code, reason = "nobody asks"))]
     sql: Option<String>,
     /// How the answer is printed
-    #[cfg_attr(not(feature = "query"), expect(dead_code, reason = "nobody prints"))]
     #[arg(long, value_enum, default_value_t = Format::Table)]
     format: Format,
     #[command(flatten)]

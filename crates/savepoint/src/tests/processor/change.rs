@@ -98,7 +98,7 @@ fn values_are_put_right() {
         .unwrap()
         .update_rows("timers", |row: StateRow<String, (), (), ()>| Ok((row.time != 1).then_some(())))
         .unwrap()
-        .update_rows("offsets", |row: StateRow<(), (), (), u8>| Ok((row.value % 2 == 0).then_some(row.value)))
+        .update_rows("offsets", |row: StateRow<(), (), (), u8>| Ok(row.value.is_multiple_of(2).then_some(row.value)))
         .unwrap()
         // Once more, over what was just written.
         .update_values("seen", |_: &String, n: u32| Ok(Some(n * 10)))

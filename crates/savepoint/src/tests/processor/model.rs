@@ -34,12 +34,12 @@ proptest! {
         writer
             .operator("x")
             .unwrap()
-            .update_values("lists", |_: &(u16, bool), text: String| Ok((text.len() % 2 == 0).then(|| text.len() as u64)))
+            .update_values("lists", |_: &(u16, bool), text: String| Ok(text.len().is_multiple_of(2).then_some(text.len() as u64)))
             .unwrap();
         let after = writer.finish().unwrap();
         let changed: BTreeMap<_, Vec<u64>> = lists
             .into_iter()
-            .map(|(key, list)| (key, list.iter().map(|text| text.len() as u64).filter(|len| len % 2 == 0).collect()))
+            .map(|(key, list)| (key, list.iter().map(|text| text.len() as u64).filter(|len| len.is_multiple_of(2)).collect()))
             .filter(|(_, list): &(_, Vec<u64>)| !list.is_empty())
             .collect();
         let operator = after.operator("x").unwrap();

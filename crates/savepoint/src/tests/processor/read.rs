@@ -52,12 +52,6 @@ fn everything(place: &Place) -> Savepoint {
     writer.finish().unwrap()
 }
 
-impl Default for TimeWindow {
-    fn default() -> Self {
-        TimeWindow { start: 0, end: 0 }
-    }
-}
-
 #[test]
 fn every_kind_comes_back() {
     let place = Place::new();
