@@ -10,6 +10,7 @@ use crate::table::TableSchema;
 use flott_core::Result;
 use flott_core::error::ResultExt;
 use flott_core::schema::{Decoder, Schema};
+use parquet::file::reader::ChunkReader;
 use serde::de::DeserializeOwned;
 
 /// A row of a state, decoded. What the state does not have is `()` or 0.
@@ -42,6 +43,19 @@ pub struct Rows<K, N, M, V> {
 }
 
 impl<K: DeserializeOwned, N: DeserializeOwned, M: DeserializeOwned, V: DeserializeOwned> Rows<K, N, M, V> {
+    /// The rows of a Parquet file, `std::fs::File` or `bytes::Bytes`, that any program has written with the columns of
+    /// `table`. Nothing is known of its checksum, and its key groups may be anything: they come from the keys when the
+    /// rows are written by [`crate::OperatorWriter::rows`].
+    ///
+    /// # Errors
+    /// `Corrupt` when the file is no Parquet; `Invalid` when the types cannot read the columns, with both schemas. Rows
+    /// are `Corrupt` when a column is missing or of another type.
+    pub fn of_file(file: impl ChunkReader + 'static, table: &TableSchema) -> Result<Self> {
+        let reader = TableReader::open_as(file, table, None)?;
+        let files = std::iter::once(Ok((reader, "given".to_owned())));
+        Self::new("the file".to_owned(), table, Box::new(files))
+    }
+
     /// The rows in `files` of a table at `place`.
     pub(super) fn open(
         world: &World,
@@ -49,19 +63,23 @@ impl<K: DeserializeOwned, N: DeserializeOwned, M: DeserializeOwned, V: Deseriali
         table: &TableSchema,
         files: Vec<(Folder, TableFile)>,
     ) -> Result<Self> {
+        let (world, schema) = (world.clone(), table.clone());
+        let files = files.into_iter().map(move |(folder, file)| {
+            let name = folder.name_of(&file.path);
+            let content = world.env.block_on(fetch(&world, &folder, &file))?;
+            let reader = TableReader::open_as(content, &schema, None).in_context(|| format!("file `{name}`"))?;
+            Ok((reader, name))
+        });
+        Self::new(place, table, Box::new(files))
+    }
+
+    fn new(place: String, table: &TableSchema, files: Files) -> Result<Self> {
         Ok(Rows {
             key: decoder("key", &place, &table.key)?,
             namespace: decoder("namespace", &place, &table.namespace)?,
             map_key: decoder("map key", &place, &table.map_key)?,
             value: decoder("value", &place, &table.value)?,
-            raw: RawRows {
-                world: world.clone(),
-                table: table.clone(),
-                files: files.into_iter(),
-                reader: None,
-                chunk: Chunk::new(),
-                next: 0,
-            },
+            raw: RawRows { files, reader: None, chunk: Chunk::new(), next: 0 },
             place,
         })
     }
@@ -116,11 +134,12 @@ fn decoder<T: DeserializeOwned>(part: &str, place: &str, written: &Schema) -> Re
     Decoder::new(written).in_context(|| format!("the {part} of {place}"))
 }
 
+/// Open files with their names, one by one.
+type Files = Box<dyn Iterator<Item = Result<(TableReader, String)>> + Send>;
+
 /// Rows as bytes.
 struct RawRows {
-    world: World,
-    table: TableSchema,
-    files: std::vec::IntoIter<(Folder, TableFile)>,
+    files: Files,
     reader: Option<(TableReader, String)>,
     chunk: Chunk,
     /// The number of the row in the chunk that comes next.
@@ -152,20 +171,21 @@ impl RawRows {
                 (self.chunk, self.next) = (chunk, 0);
                 return Ok(true);
             }
-            let Some((folder, file)) = self.files.next() else {
-                self.end();
-                return Ok(false);
-            };
-            let name = folder.name_of(&file.path);
-            let content = self.world.env.block_on(fetch(&self.world, &folder, &file))?;
-            let reader = TableReader::open_as(content, &self.table, None).in_context(|| format!("file `{name}`"))?;
-            self.reader = Some((reader, name));
+            // What is open is closed before the next one is fetched.
+            self.reader = None;
+            match self.files.next().transpose()? {
+                Some(file) => self.reader = Some(file),
+                None => {
+                    self.end();
+                    return Ok(false);
+                }
+            }
         }
     }
 
     /// There is nothing more.
     fn end(&mut self) {
-        (self.files, self.reader, self.next) = (Vec::new().into_iter(), None, 0);
+        (self.files, self.reader, self.next) = (Box::new(std::iter::empty()), None, 0);
         self.chunk.clear();
     }
 }
