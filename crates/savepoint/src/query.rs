@@ -237,7 +237,9 @@ fn operator_name(operator: &OperatorEntry) -> &str {
 fn unique(name: &str, taken: &mut BTreeSet<String>) -> String {
     let plain: String =
         name.chars().map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '_' }).collect();
-    let plain = if plain.starts_with(|c: char| c.is_ascii_alphabetic()) { plain } else { format!("_{plain}") };
+    let plain = plain.trim_start_matches('_');
+    let plain =
+        if plain.starts_with(|c: char| c.is_ascii_alphabetic()) { plain.to_owned() } else { format!("_{plain}") };
     let numbered = (2..).map(|n| format!("{plain}_{n}"));
     let free = [plain.clone()].into_iter().chain(numbered).find(|name| !taken.contains(name)).unwrap_or(plain);
     taken.insert(free.clone());

@@ -1,12 +1,11 @@
 //! State made from rows that a program has.
 
 use super::files::StateFiles;
-use super::operator::operator_name;
+use super::operator::{operator_name, state_name};
 use super::rows::StateRow;
 use super::writer::OperatorWriter;
-use crate::chunk::Row;
 use crate::manifest::StateEntry;
-use crate::table::{TableKind, TableSchema};
+use crate::{Row, TableKind, TableSchema};
 use flott_core::schema::Schema;
 use flott_core::time::millis;
 use flott_core::{Data, Error, EventTime, Key, KeyHash, ProcessingTime, Result, codec};
@@ -148,7 +147,8 @@ impl OperatorWriter<'_> {
         self.rows(NewState::new(state, TableKind::Map), rows)
     }
 
-    /// Writes timers by event time: key, namespace (`()`, or the window), time.
+    /// Writes timers by event time: key, namespace (`()`, or the window), time. Those of process functions are called
+    /// `user`, those of windows `window`; in the manifest the name has `_timers/event/` before it.
     ///
     /// # Errors
     /// As [`OperatorWriter::value`].
@@ -162,7 +162,8 @@ impl OperatorWriter<'_> {
         self.timers(state, TableKind::EventTimers, timers)
     }
 
-    /// Writes timers by the clock: key, namespace (`()`, or the window), time.
+    /// Writes timers by the clock: key, namespace (`()`, or the window), time. They are called as those by event time, in
+    /// the manifest with `_timers/processing/` before it.
     ///
     /// # Errors
     /// As [`OperatorWriter::value`].
@@ -256,6 +257,7 @@ impl OperatorWriter<'_> {
         rows: impl IntoIterator<Item: IntoRow<StateRow<K, N, M, V>>>,
     ) -> Result<()> {
         let NewState { name, kind, ttl, redistribution } = state;
+        let name = state_name(kind, &name);
         let is_same = |other: &StateEntry| other.name == name && other.table.kind.is_keyed() == kind.is_keyed();
         if self.entry().states.iter().any(is_same) {
             return Err(Error::invalid("there is such a state already; remove it first by `remove_state`"));

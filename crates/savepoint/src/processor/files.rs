@@ -4,11 +4,10 @@
 
 use super::copy::put;
 use super::open::World;
-use crate::chunk::{Chunk, Row};
 use crate::folder::Folder;
 use crate::manifest::TableFile;
-use crate::table::{TableKind, TableSchema};
 use crate::writer::TableWriter;
+use crate::{Chunk, Row, TableKind, TableSchema};
 use flott_core::{Error, Result};
 use std::cmp::Ordering;
 use std::collections::BTreeSet;

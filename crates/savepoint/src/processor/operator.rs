@@ -3,9 +3,10 @@
 use super::lists::Lists;
 use super::open::Savepoint;
 use super::rows::{Rows, StateRow};
+use crate::TableKind;
 use crate::manifest::{OperatorEntry, StateEntry};
-use crate::table::TableKind;
 use flott_core::{Error, EventTime, OperatorId, ProcessingTime, Result, nearest};
+use flott_state::TimerKind;
 use serde::de::DeserializeOwned;
 
 /// An operator of a savepoint, whose states are read.
@@ -92,7 +93,8 @@ impl<'s> SavepointOperator<'s> {
         Ok(rows.map(|row| row.map(|StateRow { key, map_key, value, .. }| (key, map_key, value))))
     }
 
-    /// Timers by event time: key, namespace (`()`, or the window), time.
+    /// Timers by event time: key, namespace (`()`, or the window), time. Those of process functions are called `user`, those
+    /// of windows `window`; in the manifest the name has `_timers/event/` before it.
     ///
     /// # Errors
     /// As [`SavepointOperator::values`].
@@ -104,7 +106,8 @@ impl<'s> SavepointOperator<'s> {
         Ok(rows.map(|row| row.map(|StateRow { key, namespace, time, .. }| (key, namespace, EventTime(time)))))
     }
 
-    /// Timers by the clock: key, namespace (`()`, or the window), time.
+    /// Timers by the clock: key, namespace (`()`, or the window), time. They are called as those by event time, in the
+    /// manifest with `_timers/processing/` before it.
     ///
     /// # Errors
     /// As [`SavepointOperator::values`].
@@ -212,8 +215,12 @@ pub(super) fn position(operators: &[OperatorEntry], wanted: &str) -> Result<usiz
 
 /// Which state has this name and one of these kinds.
 pub(super) fn state_position(operator: &OperatorEntry, wanted: &str, kinds: &[TableKind]) -> Result<usize> {
-    let is_wanted = |state: &StateEntry| state.name == wanted && kinds.contains(&state.table.kind);
-    operator.states.iter().position(is_wanted).ok_or_else(|| {
+    let find = |name: &str| {
+        let is_wanted = |state: &StateEntry| state.name == name && kinds.contains(&state.table.kind);
+        operator.states.iter().position(is_wanted)
+    };
+    let timers = || kinds.iter().find_map(|kind| find(&state_name(*kind, wanted)));
+    find(wanted).or_else(timers).ok_or_else(|| {
         let own = operator_name(operator);
         if let Some(other) = operator.states.iter().find(|state| state.name == wanted) {
             let kind = other.table.kind;
@@ -231,6 +238,17 @@ pub(super) fn state_position(operator: &OperatorEntry, wanted: &str, kinds: &[Ta
         let hint = hint(wanted, operator.states.iter().map(|state| state.name.as_str()));
         Error::invalid(format!("operator `{own}` has no state `{wanted}`{hint}; its states are {}", all.join(", ")))
     })
+}
+
+/// What a job calls a state of this kind: timers have a kind before the name that is theirs.
+pub(super) fn state_name(kind: TableKind, name: &str) -> String {
+    let timers = match kind {
+        TableKind::EventTimers => TimerKind::EventTime,
+        TableKind::ProcessingTimers => TimerKind::ProcessingTime,
+        _ => return name.to_owned(),
+    };
+    let start = format!("_timers/{}/", timers.name());
+    if name.starts_with(&start) { name.to_owned() } else { start + name }
 }
 
 fn hint<'n>(wanted: &str, known: impl IntoIterator<Item = &'n str>) -> String {

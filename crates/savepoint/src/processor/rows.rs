@@ -2,11 +2,10 @@
 
 use super::fetch::fetch;
 use super::open::World;
-use crate::chunk::{Chunk, Row};
 use crate::folder::Folder;
 use crate::manifest::TableFile;
 use crate::reader::TableReader;
-use crate::table::TableSchema;
+use crate::{Chunk, Row, TableSchema};
 use flott_core::Result;
 use flott_core::error::ResultExt;
 use flott_core::schema::{Decoder, Schema};

@@ -4,9 +4,8 @@ use super::files::StateFiles;
 use super::operator::{ALL, operator_name, place, state_position};
 use super::rows::{Rows, StateRow};
 use super::writer::OperatorWriter;
-use crate::chunk::Row;
 use crate::manifest::{StateEntry, TableFile};
-use crate::table::TableSchema;
+use crate::{Row, TableSchema};
 use flott_core::error::ResultExt;
 use flott_core::schema::Schema;
 use flott_core::{Data, Error, Result, codec};
@@ -69,7 +68,7 @@ impl OperatorWriter<'_> {
             return Err(Error::invalid(format!("timers have no values; return `()` for those of `{state}` that stay")));
         }
         let operator = operator_name(self.entry());
-        let out = StateFiles::ordered(&mut self.writer.target, &operator, state, table.clone());
+        let out = StateFiles::ordered(&mut self.writer.target, &operator, &before.name, table.clone());
         let files = changed(rows, out, change)?;
         self.entry_mut().states[at] = StateEntry { table, files, ..before };
         Ok(self)

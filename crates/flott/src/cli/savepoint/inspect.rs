@@ -5,7 +5,7 @@ use super::text::{bytes, count, duration, indented, time};
 use clap::Args;
 use flott_core::schema::Schema;
 use flott_core::{BarrierKind, Error, Result};
-use flott_savepoint::{OperatorEntry, Savepoint, Snapshot, StateEntry, TableFile, TableKind};
+use flott_savepoint::{OperatorEntry, Savepoint, Snapshot, StateEntry, TableFile, TableKind, TableSchema};
 use flott_state::checkpoint::{CheckpointMetadata, OperatorMetadata};
 use flott_state::{OperatorSnapshot, Redistribution};
 use serde_json::json;
@@ -110,12 +110,16 @@ fn state_text(state: &StateEntry) -> String {
     if let Some((first, last)) = key_groups(&state.files) {
         text += &if first == last { format!(", key group {first}") } else { format!(", key groups {first} to {last}") };
     }
-    match state.ttl_ms {
-        Some(ms) => text += &format!(", time to live {}", duration(Duration::from_millis(ms))),
-        None if table.stamped => text += ", with a time to live",
-        None => {}
-    }
-    text.push('\n');
+    text + &table_text(table, state.ttl_ms)
+}
+
+/// The end of the line about a state, and the schemas of what it holds.
+fn table_text(table: &TableSchema, ttl_ms: Option<u64>) -> String {
+    let mut text = match ttl_ms {
+        Some(ms) => format!(", time to live {}\n", duration(Duration::from_millis(ms))),
+        None if table.stamped => ", with a time to live\n".to_owned(),
+        None => "\n".to_owned(),
+    };
     let parts =
         [("key", &table.key), ("namespace", &table.namespace), ("map key", &table.map_key), ("value", &table.value)];
     for (part, schema) in parts.into_iter().filter(|(_, schema)| **schema != Schema::Unit) {
@@ -167,7 +171,7 @@ fn checkpoint_text(folder: &str, metadata: &CheckpointMetadata) -> String {
     for operator in &metadata.operators {
         text += &checkpoint_operator_text(operator);
     }
-    text + "\nStates and their types are shown of canonical savepoints.\n"
+    text
 }
 
 fn checkpoint_operator_text(operator: &OperatorMetadata) -> String {
