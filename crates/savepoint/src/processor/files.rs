@@ -9,6 +9,7 @@ use crate::manifest::TableFile;
 use crate::writer::TableWriter;
 use crate::{Chunk, Row, TableKind, TableSchema};
 use flott_core::{Error, Result};
+use object_store::ObjectStoreExt;
 use std::cmp::Ordering;
 use std::collections::BTreeSet;
 
@@ -40,6 +41,14 @@ impl Target {
         let path = format!("{stem}-{number}.parquet");
         self.taken.insert(path.clone());
         path
+    }
+
+    /// Deletes those of the files that were written here and are not wanted any more.
+    pub fn discard(&mut self, files: &[TableFile]) {
+        for path in files.iter().map(|file| &file.path).filter(|path| self.written.remove(*path)) {
+            // One that stays is in nobody's way: the manifest does not name it.
+            let _ = self.world.env.block_on(self.folder.store().delete(&self.folder.path_of(path)));
+        }
     }
 }
 

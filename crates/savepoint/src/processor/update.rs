@@ -70,6 +70,7 @@ impl OperatorWriter<'_> {
         let operator = operator_name(self.entry());
         let out = StateFiles::ordered(&mut self.writer.target, &operator, &before.name, table.clone());
         let files = changed(rows, out, change)?;
+        self.writer.target.discard(&before.files);
         self.entry_mut().states[at] = StateEntry { table, files, ..before };
         Ok(self)
     }

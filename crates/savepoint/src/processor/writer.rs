@@ -9,6 +9,10 @@ use crate::manifest::{Manifest, OperatorEntry};
 use flott_core::error::ResultExt;
 use flott_core::{CheckpointId, Configuration, Error, JobId, MaxParallelism, OperatorId, Result};
 use flott_env::Env;
+use futures_util::{TryStreamExt, stream};
+
+/// Files that are copied at the same time.
+const COPIES_MAX: usize = 8;
 
 /// Writes a savepoint, from nothing or from another savepoint, which is never changed.
 ///
@@ -141,7 +145,8 @@ impl SavepointWriter {
     /// As [`SavepointWriter::operator`].
     pub fn remove_operator(&mut self, uid: &str) -> Result<&mut Self> {
         let at = position(&self.manifest.operators, uid)?;
-        self.manifest.operators.remove(at);
+        let operator = self.manifest.operators.remove(at);
+        operator.states.iter().for_each(|state| self.target.discard(&state.files));
         Ok(self)
     }
 
@@ -156,10 +161,12 @@ impl SavepointWriter {
         let Manifest { job_id, job_name, savepoint, operators, .. } = manifest;
         let manifest = Manifest::new(job_id, job_name, savepoint, env.now(), operators);
         env.block_on(async {
-            for file in manifest.files().filter(|file| !target.written.contains(&file.path)) {
+            let files = manifest.files().filter(|file| !target.written.contains(&file.path)).map(Ok);
+            let copied = stream::iter(files).try_for_each_concurrent(COPIES_MAX, async |file| {
                 let from = source.as_ref().ok_or_else(|| Error::internal("a file comes from no savepoint"))?;
-                copy(from, &target.folder, file).await?;
-            }
+                copy(from, &target.folder, file).await
+            });
+            copied.await?;
             target.folder.write_manifest(&manifest).await
         })?;
         Ok(Savepoint::new(target.world, target.folder, manifest))
@@ -221,7 +228,8 @@ impl OperatorWriter<'_> {
     /// `Invalid` when there is none of this name, with those that there are.
     pub fn remove_state(&mut self, state: &str) -> Result<&mut Self> {
         let at = state_position(self.entry(), state, ALL)?;
-        self.entry_mut().states.remove(at);
+        let state = self.entry_mut().states.remove(at);
+        self.writer.target.discard(&state.files);
         Ok(self)
     }
 

@@ -4,7 +4,7 @@ use super::*;
 use crate::{NewState, StateRow, TableKind};
 use flott_core::{EventTime, JobId, OperatorId};
 use flott_state::Redistribution;
-use object_store::ObjectStoreExt;
+use object_store::{ObjectStore, ObjectStoreExt};
 use std::time::Duration;
 
 /// Two operators, one of them with some states.
@@ -80,6 +80,10 @@ fn operators_and_states_are_left_out_and_renamed() {
     assert!(!paths.iter().any(|path| path.contains("days") || path.contains("other")), "{paths:?}");
 }
 
+fn counts_files(savepoint: &Savepoint) -> usize {
+    savepoint.operator("counts").unwrap().entry().states.iter().map(|state| state.files.len()).sum()
+}
+
 #[test]
 fn values_are_put_right() {
     let place = Place::new();
@@ -104,6 +108,9 @@ fn values_are_put_right() {
         .update_values("seen", |_: &String, n: u32| Ok(Some(n * 10)))
         .unwrap();
     let new = writer.finish().unwrap();
+    let files =
+        place.env.block_on(place.store.list_with_delimiter(Some(&new.folder().path_of("counts")))).unwrap().objects;
+    assert_eq!(files.len(), counts_files(&new), "nothing is left of what was written in between");
     let counts = new.operator("counts").unwrap();
     let totals = sorted(counts.values::<String, (i64, usize)>("total").unwrap());
     assert_eq!(totals, [("ada".into(), (100, 3)), ("eve".into(), (300, 3))]);
