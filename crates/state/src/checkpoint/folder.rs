@@ -3,9 +3,9 @@
 //! Unlike [`super::CheckpointStorage`] it makes no promise about power failures and leaves trying again to the store.
 
 use super::local;
-use super::location::{Location, RemoteLocation};
+use super::location::{Location, RemoteKind, RemoteLocation};
 use super::remote::{self, Bucket};
-use flott_core::config::CHECKPOINT_STORAGE_RETRY_TIMEOUT;
+use flott_core::config::{AZURE_ENDPOINT, CHECKPOINT_STORAGE_RETRY_TIMEOUT, GCS_ENDPOINT, S3_ENDPOINT};
 use flott_core::{Configuration, Error, Result};
 use object_store::ObjectStore;
 use object_store::local::LocalFileSystem;
@@ -22,7 +22,8 @@ pub struct StorageFolder {
     pub path: ObjectPath,
     /// The folder as a path or URL, for people.
     pub name: String,
-    /// The bucket, such as `s3://bucket`: two folders with the same one are in the same store. `None` on a local disk.
+    /// Kind, bucket and endpoint of the store: two folders where it is the same are in the same store. `None` on a local
+    /// disk.
     pub bucket: Option<String>,
 }
 
@@ -68,8 +69,13 @@ impl StorageFolder {
         let Bucket { objects, .. } = remote::open(location, config, Some(retry_for))?;
         let path = ObjectPath::parse(&location.prefix)
             .map_err(|e| Error::invalid(format!("`{}` is no folder: {e}; check the URL", location.prefix)))?;
-        let bucket = location.name();
-        Ok(StorageFolder { objects, name: format!("{bucket}/{path}"), path, bucket: Some(bucket) })
+        let (kind, endpoint) = match location.kind {
+            RemoteKind::S3 => ("s3", config.raw(S3_ENDPOINT.key)),
+            RemoteKind::Gcs => ("gs", config.raw(GCS_ENDPOINT.key)),
+            RemoteKind::Azure => ("az", config.raw(AZURE_ENDPOINT.key)),
+        };
+        let bucket = format!("{kind}://{} at {}", location.authority, endpoint.unwrap_or_default());
+        Ok(StorageFolder { objects, name: format!("{}/{path}", location.name()), path, bucket: Some(bucket) })
     }
 }
 
