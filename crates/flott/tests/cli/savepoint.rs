@@ -80,6 +80,17 @@ fn a_savepoint_is_shown() {
     let manifest = folder.path().join("sp-1/manifest.json");
     assert_eq!(said(folder.path(), &["inspect", manifest.to_str().unwrap()]), shown);
 
+    let misspelt = call(folder.path(), &["inspect", "sp-1", "-D", "s3.acces-key=x", "-Ds3.secret-key=y"]);
+    assert_eq!((misspelt.code, misspelt.said), (0, shown));
+    let warning =
+        "flott: option `s3.acces-key` is not known to Flott and has no effect; did you mean `s3.access-key`?\n";
+    assert_eq!(misspelt.errors, warning);
+    assert_fails(
+        &call(folder.path(), &["inspect", "sp-1", "--config", "missing.yaml"]),
+        1,
+        &["missing.yaml", "check the path"],
+    );
+
     let shown: serde_json::Value = serde_json::from_str(&said(folder.path(), &["inspect", "sp-1", "--json"])).unwrap();
     assert_eq!(shown["kind"], "savepoint");
     let manifest: serde_json::Value = serde_json::from_str(&fs::read_to_string(manifest).unwrap()).unwrap();

@@ -46,7 +46,12 @@ impl Options {
     fn configuration(&self) -> Result<Configuration> {
         let file = self.config.iter().flat_map(|file| ["--config".to_owned(), file.clone()]);
         let settings = self.settings.iter().map(|setting| format!("-D{setting}"));
-        Flags::parse(file.chain(settings)).map(|flags| flags.config)
+        let config = Flags::parse(file.chain(settings))?.config;
+        for (key, nearest) in config.check()? {
+            let hint = nearest.map(|nearest| format!("; did you mean `{nearest}`?")).unwrap_or_default();
+            eprintln!("flott: option `{key}` is not known to Flott and has no effect{hint}");
+        }
+        Ok(config)
     }
 }
 
