@@ -184,7 +184,7 @@ impl TaskGateway for FaultyGateway {
 /// The same command once more, if it is of a kind that says which checkpoint it is about.
 fn copy_of_command(command: &TaskCommand) -> Option<TaskCommand> {
     match command {
-        TaskCommand::Trigger(barrier) => Some(TaskCommand::Trigger(*barrier)),
+        TaskCommand::Trigger(barrier, target) => Some(TaskCommand::Trigger(*barrier, target.clone())),
         TaskCommand::Complete(checkpoint) => Some(TaskCommand::Complete(*checkpoint)),
         TaskCommand::Abort(checkpoint) => Some(TaskCommand::Abort(*checkpoint)),
         TaskCommand::NoMoreSplits { operator } => Some(TaskCommand::NoMoreSplits { operator: *operator }),
@@ -217,7 +217,7 @@ struct CommandName<'a>(&'a TaskCommand);
 impl fmt::Display for CommandName<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0 {
-            TaskCommand::Trigger(barrier) => write!(f, "trigger {}", barrier.checkpoint),
+            TaskCommand::Trigger(barrier, _) => write!(f, "trigger {}", barrier.checkpoint),
             TaskCommand::Complete(checkpoint) => write!(f, "complete {checkpoint}"),
             TaskCommand::Abort(checkpoint) => write!(f, "abort {checkpoint}"),
             TaskCommand::AddSplits { splits, .. } => {

@@ -2,7 +2,7 @@
 
 use crate::faults::Faults;
 use fastrand::Rng;
-use flott_core::Configuration;
+use flott_core::{AfterSavepoint, Configuration, SavepointFormat};
 use std::time::Duration;
 
 /// Parallelisms that lives are tried with.
@@ -43,6 +43,18 @@ pub enum Until {
     Time(Duration),
     /// In a crash this long after so many checkpoints were completed in this life, if the job has not ended.
     Checkpoints(u64, Duration),
+    /// With a savepoint in this format, this long after so many checkpoints; the next life starts from it. The job stops
+    /// with it, or the process dies as soon as it is complete.
+    Savepoint {
+        /// So many checkpoints.
+        checkpoints: u64,
+        /// This long after them.
+        more: Duration,
+        /// The format.
+        format: SavepointFormat,
+        /// What becomes of the job.
+        then: AfterSavepoint,
+    },
 }
 
 impl Life {
@@ -78,6 +90,27 @@ impl Plan {
         let mut random = Rng::with_seed(seed);
         let crash = Until::Checkpoints(random.u64(1..4), Duration::from_millis(random.u64(..60)));
         let lives = vec![Life::quiet(before, crash), Life::quiet(after, Until::End)];
+        Plan { seed, data_seed: seed, lives }
+    }
+
+    /// Stopped with a savepoint, or killed right after it, at a moment drawn from the seed, then restored from it at
+    /// another parallelism, and once more from a checkpoint. Each of the three may be on the heap or on a store.
+    pub fn moved(seed: u64, format: SavepointFormat, parallelisms: [u32; 3], on_store: [bool; 3]) -> Self {
+        let mut random = Rng::with_seed(seed);
+        // Some jobs take a few milliseconds.
+        let mut wait = || match random.u64(..3) {
+            0 => (0, Duration::from_millis(random.u64(..8))),
+            count => (count, Duration::from_millis(random.u64(..60))),
+        };
+        let ((checkpoints, more), crash) = (wait(), wait());
+        let then = if seed.is_multiple_of(2) { AfterSavepoint::Stop } else { AfterSavepoint::GoOn };
+        let ends = [
+            Until::Savepoint { checkpoints, more, format, then },
+            Until::Checkpoints(crash.0 + 1, crash.1),
+            Until::End,
+        ];
+        let mut lives: Vec<Life> = parallelisms.into_iter().zip(ends).map(|(p, until)| Life::quiet(p, until)).collect();
+        lives.iter_mut().zip(on_store).filter(|(_, is_on)| *is_on).for_each(|(life, _)| life.put_on_store());
         Plan { seed, data_seed: seed, lives }
     }
 

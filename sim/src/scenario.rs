@@ -9,7 +9,7 @@ use crate::trace::Trace;
 use crate::world::{World, mix};
 use flott::minicluster::MiniCluster;
 use flott_api::metrics::MetricRegistry;
-use flott_core::{Configuration, Error, ErrorKind, Result};
+use flott_core::{AfterSavepoint, Configuration, Error, ErrorKind, Result, SavepointRequest};
 use flott_env::Env;
 use flott_jobmanager::JobHandle;
 use flott_state::checkpoint::CheckpointStorage;
@@ -29,6 +29,8 @@ pub enum End {
     Finished,
     /// The process died.
     Crashed,
+    /// A savepoint was taken, here, with which the job ended or the process died.
+    Savepoint(String),
     /// The job failed for good.
     Failed(String),
     /// The job was refused before it ran.
@@ -111,12 +113,13 @@ fn live(job: &Job, plan: &Plan, world: &World, outcome: &mut Outcome) -> Result<
     // The number of key groups is the job's for good.
     let max_parallelism = [None, Some(7), Some(128)][(mix(plan.seed, 1) % 3) as usize];
     let mut is_done = false;
+    let mut from = None;
     for (number, life) in plan.lives.iter().enumerate() {
         let is_last = number + 1 == plan.lives.len();
         if is_done && !matches!(life.until, Until::End) {
             continue;
         }
-        let end = live_once(job, plan, number, max_parallelism, world, outcome)?;
+        let end = live_once(job, plan, number, (max_parallelism, &mut from), world, outcome)?;
         outcome.ends.push(end.clone());
         match end {
             End::Finished => {
@@ -125,7 +128,7 @@ fn live(job: &Job, plan: &Plan, world: &World, outcome: &mut Outcome) -> Result<
             }
             End::Failed(why) | End::Refused(why) if is_last => return Err(format!("the last life failed: {why}")),
             End::Crashed if is_last => return Err(format!("the last life did not end within {LIFE_MAX:?}")),
-            End::Crashed | End::Failed(_) | End::Refused(_) => {}
+            End::Savepoint(_) | End::Crashed | End::Failed(_) | End::Refused(_) => {}
         }
     }
     (job.committed)(world).check(&expected)
@@ -135,7 +138,7 @@ fn live_once(
     job: &Job,
     plan: &Plan,
     number: usize,
-    max_parallelism: Option<u32>,
+    (max_parallelism, from): (Option<u32>, &mut Option<String>),
     world: &World,
     outcome: &mut Outcome,
 ) -> Result<End, String> {
@@ -143,7 +146,7 @@ fn live_once(
     world.begin_life(&life.faults);
     let mut config = life.configuration(max_parallelism);
     if number > 0 {
-        config.set(RECOVERY_PATH, "latest");
+        config.set(RECOVERY_PATH, from.clone().unwrap_or_else(|| "latest".to_owned()));
     }
     let seed = mix(plan.seed, number as u64 + 2);
     let lived = Env::run_simulation(seed, |env| async move {
@@ -161,12 +164,19 @@ fn live_once(
         let end = until_end(&env, &handle, life.until).await;
         let lived = Lived::of(&handle);
         world.trace().note(env.elapsed(), format_args!("{end:?} {lived:?}"));
-        if matches!(end, End::Crashed) {
+        if matches!(end, End::Crashed | End::Savepoint(_)) {
             world.disk().crash();
         }
         (end, lived, env.elapsed())
     });
     let (end, lived, time) = lived.map_err(|e| e.to_string())?;
+    // Two jobs of one name are told apart by their times, and every life begins at the same one: after a savepoint
+    // the checkpoint to start from is named.
+    match &end {
+        End::Savepoint(path) => *from = Some(path.clone()),
+        _ if from.is_some() => *from = lived.latest.or_else(|| from.take()),
+        _ => {}
+    }
     outcome.restores += u64::from(lived.is_restored);
     outcome.restarts += lived.restarts;
     outcome.checkpoints += lived.checkpoints;
@@ -184,12 +194,16 @@ struct Lived {
     checkpoints: u64,
     aborted: u64,
     in_flight_bytes: u64,
+    /// Where the newest checkpoint is, if one was completed.
+    latest: Option<String>,
 }
 
 impl Lived {
     fn of(handle: &JobHandle) -> Self {
         let view = handle.view();
+        let latest = view.checkpoints.latest.completed.as_ref();
         Lived {
+            latest: latest.map(|checkpoint| format!("{}/chk-{}", handle.id(), checkpoint.id)),
             is_restored: handle.restore_report().is_some(),
             restarts: view.restarts,
             checkpoints: view.checkpoints.counts.completed,
@@ -216,6 +230,15 @@ async fn start(job: &Job, config: Configuration, env: &Env, life: &Life, world: 
     cluster.submit_through(submitted, &storage, way).await
 }
 
+/// Waits until so many checkpoints are complete, and this long after them.
+async fn checkpoints(env: &Env, handle: &JobHandle, count: u64, more: Duration) {
+    let mut view = handle.watch();
+    // A job master that is gone completes no more checkpoints; whoever waits for its end says how it ended.
+    let reached = view.wait_for(|view| view.checkpoints.counts.completed >= count);
+    let _ = env.timeout(LIFE_MAX, async { reached.await.map(drop) }).await;
+    env.sleep(more).await;
+}
+
 async fn until_end(env: &Env, handle: &JobHandle, until: Until) -> End {
     let ended = async {
         match handle.result().await {
@@ -227,15 +250,36 @@ async fn until_end(env: &Env, handle: &JobHandle, until: Until) -> End {
         match until {
             Until::End => env.sleep(LIFE_MAX).await,
             Until::Time(time) => env.sleep(time).await,
-            Until::Checkpoints(count, more) => {
-                let mut view = handle.watch();
-                // A job master that is gone completes no more checkpoints; the other branch says how it ended.
-                let reached = view.wait_for(|view| view.checkpoints.counts.completed >= count);
-                let _ = env.timeout(LIFE_MAX, async { reached.await.map(drop) }).await;
-                env.sleep(more).await;
+            Until::Checkpoints(count, more) => checkpoints(env, handle, count, more).await,
+            Until::Savepoint { checkpoints: count, more, format, then } => {
+                checkpoints(env, handle, count, more).await;
+                let request = SavepointRequest { target: Some("savepoints".to_owned()), format, then };
+                let mut taken = handle.savepoint(request.clone()).await;
+                while matches!(&taken, Err(e) if e.kind() == ErrorKind::Unavailable) && !handle.status().is_terminal() {
+                    // Not all tasks run yet.
+                    env.sleep(Duration::from_millis(1)).await;
+                    taken = handle.savepoint(request.clone()).await;
+                }
+                match taken {
+                    Ok(path) if then == AfterSavepoint::GoOn => return End::Savepoint(path),
+                    Ok(path) => match handle.result().await {
+                        Ok(_) => return End::Savepoint(path),
+                        Err(error) => return End::Failed(error.to_string()),
+                    },
+                    // The job has ended before; the other branch says how.
+                    Err(error) if error.kind() == ErrorKind::Unavailable => env.sleep(LIFE_MAX).await,
+                    Err(error) => return End::Failed(error.to_string()),
+                }
             }
         }
         End::Crashed
+    };
+    let ended = async {
+        let end = ended.await;
+        // Whoever has asked for a savepoint hears of it first.
+        env.sleep(if matches!(until, Until::Savepoint { .. }) { Duration::from_millis(1) } else { Duration::ZERO })
+            .await;
+        end
     };
     tokio::select! {
         biased;

@@ -12,5 +12,6 @@ mod fixtures;
 mod object_store;
 mod process;
 mod recovery;
+mod savepoints;
 mod simulated;
 mod threads;

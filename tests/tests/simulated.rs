@@ -1,7 +1,9 @@
 //! Every job on simulated time: straight, killed and restored, at every parallelism, and under many seeds.
 
 use crate::jobs::ALL;
+use flott_core::SavepointFormat;
 use flott_sim::plan::PARALLELISMS;
+use flott_sim::scenario::End;
 use flott_sim::sweep::{seeds, sweep, sweep_through};
 use flott_sim::{Plan, run};
 
@@ -55,6 +57,31 @@ fn every_job_gives_its_output_when_barriers_overtake_at_any_parallelism() {
         }
         assert!(restores > 3, "`{}` was restored {restores} times only", job.name);
     }
+}
+
+#[test]
+fn every_job_gives_its_output_when_moved_with_a_savepoint_between_backends_and_parallelisms() {
+    // By job. One that reads files takes no virtual time: there is no moment to stop it.
+    let mut all_moved = Vec::new();
+    for (n, job) in ALL.iter().enumerate() {
+        let mut moved = 0;
+        for m in 0..PARALLELISMS.len() {
+            let seed = (n * PARALLELISMS.len() + m) as u64;
+            let parallelisms = [0, 1, 3].map(|k| PARALLELISMS[(n + m + k) % PARALLELISMS.len()]);
+            let plans = [
+                Plan::moved(seed, SavepointFormat::Canonical, parallelisms, [false, true, true]),
+                Plan::moved(seed + 1, SavepointFormat::Canonical, parallelisms, [true, false, false]),
+                Plan::moved(seed, SavepointFormat::Native, parallelisms, [false; 3]),
+                Plan::moved(seed + 1, SavepointFormat::Native, parallelisms, [true; 3]),
+            ];
+            for plan in plans {
+                let outcome = run(job, &plan).unwrap_or_else(|e| panic!("`{}`: {e}\n{plan:?}", job.name));
+                moved += outcome.ends.iter().filter(|end| matches!(end, End::Savepoint(_))).count();
+            }
+        }
+        all_moved.push((job.name, moved));
+    }
+    assert!(all_moved.iter().all(|(name, moved)| *moved > 4 || *name == "files"), "{all_moved:?}");
 }
 
 #[test]

@@ -7,10 +7,13 @@
 //!
 //! Plain data: in one process it goes through a bounded channel, between processes through the protocol crate.
 
-use flott_core::{AttemptId, Barrier, CheckpointId, Error, OperatorId, SubtaskIndex, VertexId, Watermark};
+use flott_core::{
+    AttemptId, Barrier, CheckpointId, Error, OperatorId, SavepointTarget, SubtaskIndex, VertexId, Watermark,
+};
 use flott_state::SubtaskSnapshot;
 use serde::{Deserialize, Serialize};
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// One subtask of one run of a job.
@@ -44,8 +47,8 @@ pub struct SplitBytes {
 #[derive(Debug)]
 pub enum TaskCommand {
     /// Take part in a checkpoint. Sources inject the barrier; a task whose inputs have all ended takes its snapshot
-    /// at once; all others wait for the barrier.
-    Trigger(Barrier),
+    /// at once; all others wait for the barrier. With a savepoint comes where it goes.
+    Trigger(Barrier, Option<Arc<SavepointTarget>>),
     /// The checkpoint is complete: commit what belongs to it.
     Complete(CheckpointId),
     /// The checkpoint will not be completed: stop aligning for it.

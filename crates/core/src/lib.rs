@@ -22,7 +22,7 @@ pub use batch::{AnyRows, Batch, Payload};
 pub use columns::Columns;
 pub use config::{ConfigOption, Configuration};
 pub use data::{Data, Key};
-pub use element::{Barrier, BarrierKind, Element};
+pub use element::{AfterSavepoint, Barrier, BarrierKind, Element, SavepointFormat, SavepointRequest, SavepointTarget};
 pub use error::{Error, ErrorKind, Result};
 pub use id::{AttemptId, CheckpointId, JobId, OperatorId, SubtaskIndex, VertexId};
 pub use key_group::{KeyGroup, KeyGroupRange, MaxParallelism, Owners};

@@ -2,7 +2,7 @@
 
 use crate::executor::JobControl;
 use flott_api::JobStatus;
-use flott_core::{JobId, Result};
+use flott_core::{AfterSavepoint, JobId, Result, SavepointFormat, SavepointRequest};
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -85,6 +85,29 @@ impl JobClient {
     /// ```
     pub fn cancel(&self) {
         self.control.cancel();
+    }
+
+    /// Takes a savepoint of the running job and returns where it is, such as `target/savepoint-1f2e3d-…`. Without a folder
+    /// it goes where `execution.checkpointing.savepoint-dir` says. Blocks until it is complete; the job goes on meanwhile.
+    ///
+    /// # Errors
+    /// `Invalid` when no folder is known; `Unavailable` when the job does not run, or why the savepoint failed.
+    pub fn trigger_savepoint(&self, target: Option<&str>, format: SavepointFormat) -> Result<String> {
+        self.savepoint(target, format, AfterSavepoint::GoOn)
+    }
+
+    /// Stops the job with a savepoint and returns where that is. Nothing is read behind the savepoint, and what was written
+    /// before it is committed. With `drain` event time comes to its end before: all windows and timers fire, and the job
+    /// is not meant to go on from there.
+    ///
+    /// # Errors
+    /// As [`JobClient::trigger_savepoint`]; the job goes on then.
+    pub fn stop_with_savepoint(&self, drain: bool, target: Option<&str>, format: SavepointFormat) -> Result<String> {
+        self.savepoint(target, format, if drain { AfterSavepoint::Drain } else { AfterSavepoint::Stop })
+    }
+
+    fn savepoint(&self, target: Option<&str>, format: SavepointFormat, then: AfterSavepoint) -> Result<String> {
+        self.control.savepoint(SavepointRequest { target: target.map(str::to_owned), format, then })
     }
 
     /// Waits, blocking this thread, until the job has ended or was stopped.

@@ -2,7 +2,7 @@
 //! implements it with a mini cluster in this process.
 
 use flott_api::{JobStatus, RuntimeMode};
-use flott_core::{Configuration, JobId, Result};
+use flott_core::{Configuration, JobId, Result, SavepointRequest};
 use flott_graph::{JobSettings, StreamGraph};
 use std::sync::Arc;
 use std::time::Duration;
@@ -36,6 +36,11 @@ pub trait JobControl: Send + Sync {
     fn status(&self) -> JobStatus;
     /// Stops the job; what it has done since the last checkpoint is not committed.
     fn cancel(&self);
+    /// Takes a savepoint, blocking this thread, and says where it is.
+    ///
+    /// # Errors
+    /// Why there is none; the job goes on.
+    fn savepoint(&self, request: SavepointRequest) -> Result<String>;
     /// Waits, blocking this thread, until the job has reached a terminal state, at most for `limit` if one is given.
     /// Returns the state reached (not terminal if the limit came first).
     ///

@@ -51,7 +51,9 @@ pub mod prelude {
     };
     pub use flott_api::metrics::{Counter, Gauge, Histogram, Meter};
     pub use flott_api::{JobStatus, WatermarkGenerator, WatermarkStrategy};
-    pub use flott_core::{Configuration, Error, ErrorKind, EventTime, ProcessingTime, Result, Watermark};
+    pub use flott_core::{
+        Configuration, Error, ErrorKind, EventTime, ProcessingTime, Result, SavepointFormat, Watermark,
+    };
     pub use flott_datastream::*;
     pub use flott_state::{
         AggregateFunction, AggregatingState, BroadcastState, ListState, MapState, ReducingState, StateTtl, TtlUpdate,

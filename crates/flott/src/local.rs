@@ -6,13 +6,13 @@ use crate::progress::{self, ProgressLine};
 use crate::{logging, prometheus};
 use flott_api::JobStatus;
 use flott_api::metrics::MetricRegistry;
-use flott_core::config::METRICS_PROMETHEUS_PORT;
-use flott_core::{Configuration, JobId, ProcessingTime, Result};
+use flott_core::config::{IGNORE_UNCLAIMED_STATE, METRICS_PROMETHEUS_PORT, SAVEPOINT_DIFF};
+use flott_core::{Configuration, JobId, ProcessingTime, Result, SavepointRequest};
 use flott_datastream::StreamExecutionEnvironment;
 use flott_datastream::executor::{JobControl, JobExecutor, JobSubmission};
 use flott_env::{Env, Task};
 use flott_jobmanager::JobHandle;
-use flott_state::checkpoint::CheckpointStorage;
+use flott_state::checkpoint::{CheckpointStorage, Fate};
 use std::io::Write;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -89,12 +89,38 @@ impl JobExecutor for LocalExecutor {
                 *endpoint = Some(server);
             }
         }
+        if let Some(path) = job.config.get_optional(&SAVEPOINT_DIFF)? {
+            return self.say_what_would_become(job, &path);
+        }
         let submitted = env.now();
         let name = job.settings.name.clone();
         let progress = ProgressLine::new(env, &name, self.cluster.metrics(), job.graph.unbounded_source().is_none());
         let (handle, storage) = env.block_on(self.cluster.submit(job))?;
         let cluster = self.cluster.clone();
         Ok(Arc::new(LocalJob { name, cluster, handle, storage, progress, submitted, ended: Mutex::new(None) }))
+    }
+}
+
+impl LocalExecutor {
+    /// Says what would become of each state if the job were started from `path`, and ends the program: with code 1 if it
+    /// would be refused.
+    #[expect(clippy::disallowed_methods, reason = "a comparison is asked for on the command line and ends the program")]
+    fn say_what_would_become(&self, job: JobSubmission, path: &str) -> Result<Arc<dyn JobControl>> {
+        let may_drop = job.config.get(&IGNORE_UNCLAIMED_STATE)?;
+        let report = self.cluster.env().block_on(self.cluster.compare(job, path))?;
+        let drops = report.of(Fate::Dropped).count();
+        // Whoever has closed the pipe has read enough.
+        let _ = writeln!(std::io::stdout(), "{report}");
+        let is_refused = report.is_refused() || (drops > 0 && !may_drop);
+        let verdict = match (report.is_refused(), is_refused) {
+            (true, _) => "The job would be refused: a state is incompatible.",
+            (false, true) => {
+                "The job would be refused without -n (--allow-non-restored-state): an operator is dropped."
+            }
+            (false, false) => "The job can be started from it.",
+        };
+        let _ = writeln!(std::io::stdout(), "{verdict}");
+        std::process::exit(i32::from(is_refused))
     }
 }
 
@@ -128,6 +154,10 @@ impl JobControl for LocalJob {
 
     fn cancel(&self) {
         self.handle.cancel();
+    }
+
+    fn savepoint(&self, request: SavepointRequest) -> Result<String> {
+        self.cluster.env().block_on(self.handle.savepoint(request))
     }
 
     fn wait(&self, limit: Option<Duration>) -> Result<JobStatus> {

@@ -13,10 +13,11 @@ use flott_datastream::executor::JobSubmission;
 use flott_env::Env;
 use flott_graph::{JobGraph, NodeKind};
 use flott_jobmanager::checkpoint::CheckpointConfig;
-use flott_jobmanager::job::{RestoreFrom, prepare};
+use flott_jobmanager::job::{RestoreFrom, compare_with, prepare};
 use flott_jobmanager::{Deployment, JobDescription, JobHandle, OperatorDescription, TaskGateway, VertexDescription};
+use flott_runtime::describe_states;
 use flott_runtime::input::BarrierRule;
-use flott_state::checkpoint::CheckpointStorage;
+use flott_state::checkpoint::{CheckpointStorage, RestoreReport};
 use flott_state::store::{HASHMAP, StateBackend};
 use flott_taskmanager::{TaskManager, Tasks};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -65,12 +66,35 @@ impl MiniCluster {
     /// # Errors
     /// `Invalid` when the job, an option or the checkpoint to start from is wrong: nothing has run then.
     pub async fn submit(&self, job: JobSubmission) -> Result<(JobHandle, CheckpointStorage)> {
-        let storage = match job.config.get_optional(&CHECKPOINTS_DIRECTORY)? {
-            Some(location) => CheckpointStorage::open(&self.env, &location, &job.config)?,
-            None => CheckpointStorage::memory(&self.env).with_config(&job.config),
-        };
+        let storage = self.storage(&job.config)?;
         let handle = self.submit_through(job, &storage, |gateway, events| (gateway, events)).await?;
         Ok((handle, storage))
+    }
+
+    /// What would become of each operator and state if the job were started from the checkpoint or savepoint at `path`. It
+    /// is not: one subtask of each operator is opened without records and dropped again.
+    ///
+    /// # Errors
+    /// `Invalid` when the job is wrong or there is nothing at `path`; `Corrupt` when that cannot be read.
+    pub async fn compare(&self, job: JobSubmission, path: &str) -> Result<RestoreReport> {
+        let storage = self.storage(&job.config)?;
+        let config = Arc::new(job.config);
+        let mut graph = JobGraph::build(&job.graph, &job.settings)?;
+        let description = describe(&graph, job.mode, config.clone(), &self.env)?;
+        let states = |described: &JobDescription| {
+            for (vertex, described) in graph.vertices.iter_mut().zip(&described.vertices) {
+                vertex.max_parallelism = described.max_parallelism;
+            }
+            describe_states(&graph, job.mode, &config, &self.env)
+        };
+        compare_with(description, &storage, path, states).await
+    }
+
+    fn storage(&self, config: &Configuration) -> Result<CheckpointStorage> {
+        match config.get_optional(&CHECKPOINTS_DIRECTORY)? {
+            Some(location) => CheckpointStorage::open(&self.env, &location, config),
+            None => Ok(CheckpointStorage::memory(&self.env).with_config(config)),
+        }
     }
 
     /// Starts a job with its checkpoints in `storage`. What goes between job master and tasks passes `interpose`

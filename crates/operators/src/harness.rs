@@ -7,8 +7,8 @@ use flott_api::{Operator, OperatorContext, OperatorFactory, Output, RuntimeMode,
 use flott_core::{AttemptId, Batch, Configuration, Data, EventTime, JobId, Key, MaxParallelism, OperatorId};
 use flott_core::{Payload, ProcessingTime, Result, SubtaskIndex, Watermark};
 use flott_env::Env;
-use flott_state::Redistribution;
 use flott_state::keyed::{KeyedPart, SnapshotKind};
+use flott_state::{EncodedList, Redistribution};
 use std::sync::{Arc, OnceLock};
 use std::task::{Context, Waker};
 
@@ -58,7 +58,7 @@ impl Output for Collected {
 #[derive(Clone)]
 pub struct Snapshot {
     keyed: Vec<bytes::Bytes>,
-    lists: Vec<(String, Redistribution, Vec<Vec<u8>>)>,
+    lists: Vec<EncodedList>,
 }
 
 /// How a harness is to be set up.
@@ -132,7 +132,7 @@ impl Harness {
             for file in snapshot.keyed {
                 cx.keyed.as_mut().unwrap().restore(file)?;
             }
-            for (name, redistribution, items) in snapshot.lists {
+            for EncodedList { name, redistribution, schema, items } in snapshot.lists {
                 let items = match redistribution {
                     Redistribution::Union => items,
                     Redistribution::Broadcast if n == 0 => items,
@@ -148,7 +148,7 @@ impl Harness {
                         mine
                     }
                 };
-                cx.state.restore(&name, redistribution, items)?;
+                cx.state.restore(EncodedList { name, redistribution, schema, items })?;
             }
         }
         let mut operator = factory.create()?;

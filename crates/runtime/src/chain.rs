@@ -7,7 +7,7 @@ use crate::exchange::Port;
 use crate::sink::SinkTask;
 use flott_api::{Operator, OperatorContext, Output, Progress, Readiness};
 use flott_core::{Batch, Element, Error, ProcessingTime, Result, Watermark};
-use flott_state::checkpoint::StoreFolder;
+use flott_state::checkpoint::{LocalStores, StoreFolder};
 use std::cell::Cell;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -32,7 +32,7 @@ pub(crate) struct Node {
     pub(crate) cx: OperatorContext,
     pub(crate) links: Vec<Link>,
     /// The folder of the store on which its keyed state lies, if it does, and the store's backend. Dropped after it.
-    pub(crate) store: Option<(StoreFolder, String)>,
+    pub(crate) store: Option<(StoreFolder, LocalStores)>,
 }
 
 /// A way out of the task.

@@ -17,10 +17,12 @@
 
 mod chain;
 mod deploy;
+mod describe;
 pub mod exchange;
 mod in_flight;
 pub mod input;
 mod metrics;
+mod savepoint;
 mod sink;
 mod snapshot;
 mod sort;
@@ -28,5 +30,6 @@ mod source_task;
 mod task;
 
 pub use deploy::TaskSpec;
+pub use describe::describe_states;
 pub use in_flight::ChannelName;
 pub use task::run;

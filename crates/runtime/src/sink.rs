@@ -121,7 +121,7 @@ impl SinkTask {
         }
         let lists = [(WRITER, states), (COMMITTABLES, committables)];
         let lists = lists.into_iter().filter(|(_, items)| !items.is_empty());
-        Ok(lists.map(|(name, items)| (name.to_owned(), Redistribution::Split, items)).collect())
+        Ok(lists.map(|(name, items)| EncodedList::of_bytes(name, Redistribution::Split, items)).collect())
     }
 
     /// Commits what belongs to `checkpoint` and to those before it.

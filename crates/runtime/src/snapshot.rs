@@ -13,20 +13,26 @@
 //! ```
 
 use crate::chain::{Chain, Exit};
+use crate::deploy::TaskSpec;
 use crate::in_flight::InFlight;
+use crate::savepoint::{Place, operator_folder};
 use crate::source_task::SourceTask;
 use flott_api::control::{CheckpointTimes, TaskEvent, TaskId};
 use flott_api::metrics::Counter;
-use flott_core::Configuration;
 use flott_core::config::{CHECKPOINT_INLINE_THRESHOLD, CHECKPOINTING_INCREMENTAL};
-use flott_core::{Barrier, BarrierKind, Error, OperatorId, Result, codec};
+use flott_core::{
+    Barrier, BarrierKind, CheckpointId, Error, OperatorId, Result, SavepointFormat, SavepointTarget, codec,
+};
 use flott_env::Env;
-use flott_state::checkpoint::{JobCheckpoints, KeyedFiles, StoreFolder};
+use flott_graph::ChainNode;
+use flott_state::checkpoint::{JobCheckpoints, KeyedFiles, LocalStores, StoreFolder};
 use flott_state::keyed::{KeyedPart, SnapshotKind, StoreSnapshot};
 use flott_state::operator::EncodedList;
 use flott_state::{InFlightDealing, InFlightSnapshot, Redistribution, SubtaskSnapshot};
+use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
 
 /// The name of a source's splits in checkpoints.
 pub(crate) const SPLITS: &str = "_source/splits";
@@ -38,16 +44,37 @@ pub(crate) struct SnapshotWriter {
     checkpoints: JobCheckpoints,
     incremental: bool,
     inline_bytes_max: u64,
+    subtask: u32,
+    /// The folders of operators in savepoints.
+    folders: Arc<BTreeMap<OperatorId, String>>,
+    targets: watch::Receiver<Target>,
 }
 
+/// Where the newest savepoint goes that the job master has told of. A barrier may come before that is known.
+pub(crate) type Target = Option<(CheckpointId, Arc<SavepointTarget>)>;
+
 impl SnapshotWriter {
-    pub(crate) fn new(env: &Env, checkpoints: JobCheckpoints, config: &Configuration) -> Result<Self> {
+    pub(crate) fn new(spec: &TaskSpec, nodes: &[ChainNode], targets: watch::Receiver<Target>) -> Result<Self> {
+        let folders = nodes.iter().map(|node| (node.id, operator_folder(node.uid.as_deref(), node.id)));
         Ok(SnapshotWriter {
-            env: env.clone(),
-            checkpoints,
-            incremental: config.get(&CHECKPOINTING_INCREMENTAL)?,
-            inline_bytes_max: config.get(&CHECKPOINT_INLINE_THRESHOLD)?.0,
+            env: spec.env.clone(),
+            checkpoints: spec.checkpoints.clone(),
+            incremental: spec.config.get(&CHECKPOINTING_INCREMENTAL)?,
+            inline_bytes_max: spec.config.get(&CHECKPOINT_INLINE_THRESHOLD)?.0,
+            subtask: spec.id.subtask.0,
+            folders: Arc::new(folders.collect()),
+            targets,
         })
+    }
+
+    /// Where a savepoint goes, once that is known.
+    async fn target(&self, savepoint: CheckpointId) -> Result<Arc<SavepointTarget>> {
+        let mut targets = self.targets.clone();
+        let known = targets.wait_for(|target| target.as_ref().is_some_and(|(id, _)| *id >= savepoint)).await;
+        match known.ok().and_then(|target| target.clone()) {
+            Some((id, target)) if id == savepoint => Ok(target),
+            _ => Err(Error::unavailable("the savepoint was given up")),
+        }
     }
 }
 
@@ -61,7 +88,7 @@ struct OperatorParts {
     open: Option<usize>,
     keyed: Option<KeyedPart>,
     /// Where its store is, if it has one.
-    folder: Option<(StoreFolder, String)>,
+    folder: Option<(StoreFolder, LocalStores)>,
     lists: Vec<EncodedList>,
 }
 
@@ -109,7 +136,7 @@ pub(crate) async fn open(
     let mut operators = Vec::new();
     if let Some(source) = source {
         let splits = source.snapshot()?.iter().map(codec::to_bytes).collect::<Result<Vec<_>>>()?;
-        let lists = vec![(SPLITS.to_owned(), Redistribution::Split, splits)];
+        let lists = vec![EncodedList::of_bytes(SPLITS, Redistribution::Split, splits)];
         operators.push(OperatorParts { operator: source.operator, open: None, keyed: None, folder: None, lists });
     }
     let kind = match barrier.kind {
@@ -206,12 +233,47 @@ async fn write_in_flight(
 }
 
 async fn write_all(parts: TaskParts, barrier: Barrier, writer: &SnapshotWriter) -> Result<SubtaskSnapshot> {
+    if barrier.kind == BarrierKind::Checkpoint {
+        let kind = if writer.incremental { SnapshotKind::Incremental } else { SnapshotKind::Full };
+        return write_files(parts, kind, barrier, writer).await;
+    }
+    let target = writer.target(barrier.checkpoint).await?;
+    let folder = writer.checkpoints.savepoint(&target.folder)?;
+    match target.format {
+        SavepointFormat::Native => {
+            let writer = SnapshotWriter { checkpoints: folder, ..writer.clone() };
+            write_files(parts, SnapshotKind::Savepoint, barrier, &writer).await
+        }
+        SavepointFormat::Canonical => write_tables(parts, &folder, writer).await,
+    }
+}
+
+async fn write_tables(parts: TaskParts, folder: &JobCheckpoints, writer: &SnapshotWriter) -> Result<SubtaskSnapshot> {
+    let mut snapshot = SubtaskSnapshot { operators: Vec::new(), finished: parts.finished };
+    for OperatorParts { operator, keyed, lists, folder: store, .. } in parts.operators {
+        let place = Place {
+            env: &writer.env,
+            folder,
+            operator: writer.folders.get(&operator).map_or("unknown", String::as_str),
+            subtask: writer.subtask,
+        };
+        snapshot.operators.push((operator, place.write(keyed, store, lists).await?));
+    }
+    Ok(snapshot)
+}
+
+async fn write_files(
+    parts: TaskParts,
+    kind: SnapshotKind,
+    barrier: Barrier,
+    writer: &SnapshotWriter,
+) -> Result<SubtaskSnapshot> {
     let mut snapshot = SubtaskSnapshot { operators: Vec::new(), finished: parts.finished };
     for OperatorParts { operator, keyed, lists, folder, .. } in parts.operators {
         let keyed = match keyed {
             None => None,
             Some(KeyedPart::Files(files)) => Some(files),
-            Some(KeyedPart::Store(store)) => Some(store_files(store, folder, writer).await?),
+            Some(KeyedPart::Store(store)) => Some(store_files(kind, store, folder, writer).await?),
         };
         let written =
             writer.checkpoints.write_snapshot(barrier.checkpoint, keyed, lists, writer.inline_bytes_max).await?;
@@ -222,14 +284,17 @@ async fn write_all(parts: TaskParts, barrier: Barrier, writer: &SnapshotWriter) 
 
 /// The files of a store, which is asked on a thread that may block.
 async fn store_files(
+    kind: SnapshotKind,
     store: StoreSnapshot,
-    folder: Option<(StoreFolder, String)>,
+    folder: Option<(StoreFolder, LocalStores)>,
     writer: &SnapshotWriter,
 ) -> Result<KeyedFiles> {
-    let (folder, backend) = folder.ok_or_else(|| Error::internal("a store has no folder"))?;
+    let (folder, stores) = folder.ok_or_else(|| Error::internal("a store has no folder"))?;
     let snapshot = folder.below(writer.env.random());
     let checkpoints = writer.checkpoints.clone();
-    let taken = writer.env.blocking(move || store.take(snapshot, &backend, &mut || checkpoints.new_shared_file()));
+    let taken = writer
+        .env
+        .blocking(move || store.take(kind, snapshot, stores.backend(), &mut || checkpoints.new_shared_file()));
     taken.await?
 }
 

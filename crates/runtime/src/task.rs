@@ -19,7 +19,9 @@ use crate::sort::SortedInput;
 use crate::source_task::SourceTask;
 use flott_api::RuntimeMode;
 use flott_api::control::{CheckpointTimes, TaskCommand, TaskEvent, TaskId};
-use flott_core::{Barrier, CheckpointId, Element, Error, OperatorId, ProcessingTime, Result, Watermark};
+use flott_core::{
+    AfterSavepoint, Barrier, CheckpointId, Element, Error, OperatorId, ProcessingTime, Result, Watermark,
+};
 use flott_env::{CatchPanic, Env};
 use next::{Alarm, Next};
 use portion::Portion;
@@ -28,7 +30,7 @@ use std::collections::VecDeque;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use work::Work;
 
 /// After so many batches a task lets the others of its slot have a turn, even if it could go on.
@@ -106,6 +108,10 @@ pub(crate) struct Task {
     commands: mpsc::Receiver<TaskCommand>,
     events: mpsc::Sender<(TaskId, TaskEvent)>,
     snapshots: SnapshotWriter,
+    /// Tells those who write snapshots where a savepoint goes.
+    targets: watch::Sender<snapshot::Target>,
+    /// The savepoint behind which nothing is to be read.
+    stopping_for: Option<CheckpointId>,
     metrics: TaskMetrics,
     portion: Portion,
     /// What has been begun and goes on before anything else is taken.
@@ -220,11 +226,15 @@ impl Task {
 
     async fn on_command(&mut self, command: TaskCommand) -> Result<()> {
         match command {
-            // It may be said twice.
-            TaskCommand::Trigger(barrier) if self.taken.is_some_and(|t| barrier.checkpoint <= t.checkpoint) => {}
-            TaskCommand::Trigger(barrier) => {
-                self.requested = Some(barrier);
-                self.answer_trigger().await?;
+            TaskCommand::Trigger(barrier, savepoint) => {
+                if let Some(target) = savepoint {
+                    self.targets.send_replace(Some((barrier.checkpoint, target)));
+                }
+                // It may be said twice.
+                if self.taken.is_none_or(|t| barrier.checkpoint > t.checkpoint) {
+                    self.requested = Some(barrier);
+                    self.answer_trigger().await?;
+                }
             }
             TaskCommand::Complete(checkpoint) => self.complete(checkpoint).await?,
             TaskCommand::Abort(checkpoint) => {
@@ -235,6 +245,7 @@ impl Task {
                 if self.requested.is_some_and(|b| b.checkpoint <= checkpoint) {
                     self.requested = None;
                 }
+                self.stopping_for.take_if(|stopping| *stopping <= checkpoint);
             }
             TaskCommand::AddSplits { splits, .. } => self.source()?.add_splits(splits)?,
             TaskCommand::NoMoreSplits { .. } => self.source()?.no_more_splits(),
@@ -271,6 +282,12 @@ impl Task {
                 },
             }
         }
+        if is_source && !self.ended && barrier.then == AfterSavepoint::Drain && self.watermark != Watermark::MAX {
+            self.on_input(InputEvent::Watermark(Watermark::MAX)).await?;
+            while self.work.is_some() {
+                self.go_on().await?;
+            }
+        }
         if is_source || self.ended { self.checkpoint(barrier, false).await } else { Ok(()) }
     }
 
@@ -278,7 +295,7 @@ impl Task {
         if let TaskInput::Source(source) = &mut self.input {
             source.on_time(now);
         }
-        if self.mode == RuntimeMode::Batch || self.ended || self.finished {
+        if self.mode == RuntimeMode::Batch || self.ended || self.finished || self.stopping_for.is_some() {
             return Ok(());
         }
         for exit in &mut self.chain.exits {
@@ -383,6 +400,7 @@ impl Task {
             return Ok(());
         }
         self.taken = Some(barrier);
+        self.stopping_for = (barrier.then != AfterSavepoint::GoOn).then_some(barrier.checkpoint);
         self.requested = None;
         self.finish_snapshot()?;
         let started = self.env.elapsed();
@@ -472,8 +490,12 @@ impl Task {
         Ok(())
     }
 
-    /// The job has ended: what no checkpoint has committed is committed now.
+    /// The job has ended: what no checkpoint has committed is committed now. Of a job that stops with a savepoint that is
+    /// nothing: what belongs to the savepoint has been committed, and what came of it since will come again.
     async fn release(&mut self) -> Result<()> {
+        if self.stopping_for.is_some() {
+            return Ok(());
+        }
         for exit in &mut self.chain.exits {
             if let Exit::Sink(sink) = exit {
                 sink.prepare(CheckpointId(u64::MAX - 1)).await?;

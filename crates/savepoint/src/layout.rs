@@ -3,12 +3,11 @@
 //! In this order: `key_group` (or `subtask`), the key, the namespace, the map key, `position`, the time, the value. A
 //! part that is a struct is spread over a column for each field. The rules of names are in `docs/savepoints.md`.
 
-use crate::chunk::Part;
 use crate::column::{Names, Shape};
-use crate::table::{TableKind, TableSchema};
 use arrow_schema::{DataType, Field, Schema as ArrowSchema, TimeUnit};
 use flott_core::Result;
 use flott_core::schema::Schema;
+use flott_state::canonical::{Part, TableKind, TableSchema};
 use std::sync::Arc;
 
 /// The name of serde for the windows of time whose bounds are shown as times.

@@ -6,7 +6,7 @@
 //!
 //! Programs that look into a savepoint or make one use [`Savepoint`] and [`SavepointWriter`], which are about typed rows.
 
-mod chunk;
+mod checkpoint;
 mod column;
 mod folder;
 mod layout;
@@ -15,13 +15,13 @@ mod processor;
 #[cfg(feature = "query")]
 mod query;
 mod reader;
-mod table;
 mod writer;
 
 #[cfg(test)]
 mod tests;
 
-pub use chunk::{Chunk, Row};
+pub use checkpoint::list_table;
+pub use flott_state::canonical::{Chunk, Row, TableKind, TableSchema};
 pub use folder::Folder;
 pub use manifest::{Manifest, OperatorEntry, StateEntry, TableFile};
 pub use processor::{
@@ -30,7 +30,6 @@ pub use processor::{
 #[cfg(feature = "query")]
 pub use query::{AnswerFormat, Query};
 pub use reader::TableReader;
-pub use table::{TableKind, TableSchema};
 pub use writer::{TableWriter, WrittenTable};
 
 /// The examples of the book.

@@ -1,10 +1,10 @@
 //! `manifest.json`: what a savepoint consists of. It is written last, so a folder with a manifest is a whole savepoint.
 
-use crate::table::{TableKind, TableSchema};
 use crate::writer::WrittenTable;
 use flott_core::key_hash::KEY_HASH_VERSION;
 use flott_core::{CheckpointId, Error, JobId, KeyGroupRange, MaxParallelism, OperatorId, ProcessingTime, Result};
 use flott_state::Redistribution;
+use flott_state::canonical::{TableKind, TableSchema};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 

@@ -1,9 +1,7 @@
 //! Reading a table from its Parquet file.
 
-use crate::chunk::{Chunk, Part};
 use crate::column::Column;
 use crate::layout::{Holds, Layout};
-use crate::table::TableSchema;
 use crate::writer::TABLE_KEY;
 use arrow_array::cast::AsArray;
 use arrow_array::types::{Int64Type, UInt16Type, UInt32Type};
@@ -14,6 +12,7 @@ use arrow_array::{
 use arrow_schema::{DataType, TimeUnit};
 use flott_core::schema::wire::{Malformed, put_signed};
 use flott_core::{Error, KeyGroup, KeyGroupRange, Result};
+use flott_state::canonical::{Chunk, Part, TableSchema};
 use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
 use parquet::errors::ParquetError;
 use parquet::file::metadata::RowGroupMetaData;

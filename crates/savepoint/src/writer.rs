@@ -1,14 +1,13 @@
 //! Writing a table as a Parquet file.
 
-use crate::chunk::{Chunk, Row};
 use crate::column::Builder;
 use crate::layout::{Holds, Layout, split_time};
-use crate::table::TableSchema;
 use arrow_array::builder::{Int64Builder, TimestampMillisecondBuilder, UInt16Builder, UInt32Builder};
 use arrow_array::{ArrayRef, RecordBatch};
 use arrow_schema::ArrowError;
 use flott_core::schema::wire::{self, Malformed};
 use flott_core::{Error, KeyGroup, KeyGroupRange, Result};
+use flott_state::canonical::{Chunk, Part, Row, TableSchema};
 use parquet::arrow::ArrowWriter;
 use parquet::basic::{Compression, ZstdLevel};
 use parquet::errors::ParquetError;
@@ -150,12 +149,12 @@ struct Rest<'r> {
 }
 
 impl<'r> Rest<'r> {
-    fn part(&mut self, part: crate::chunk::Part) -> &mut &'r [u8] {
+    fn part(&mut self, part: Part) -> &mut &'r [u8] {
         match part {
-            crate::chunk::Part::Key => &mut self.key,
-            crate::chunk::Part::Namespace => &mut self.namespace,
-            crate::chunk::Part::MapKey => &mut self.map_key,
-            crate::chunk::Part::Value => &mut self.value,
+            Part::Key => &mut self.key,
+            Part::Namespace => &mut self.namespace,
+            Part::MapKey => &mut self.map_key,
+            Part::Value => &mut self.value,
         }
     }
 

@@ -5,6 +5,7 @@
 //! last snapshot marked, so that a checkpoint writes only those. Files go to an object store
 //! ([`checkpoint::CheckpointStorage`]); metadata is written last.
 
+pub mod canonical;
 pub mod checkpoint;
 pub mod keyed;
 pub mod operator;
@@ -19,5 +20,5 @@ pub use keyed::{
 pub use operator::{BroadcastState, EncodedList, OperatorListState, OperatorState};
 pub use snapshot::{
     Blob, InFlightDealing, InFlightSnapshot, KeyedSnapshot, ListSnapshot, OperatorSnapshot, Redistribution,
-    SubtaskSnapshot,
+    SubtaskSnapshot, TablePart,
 };

@@ -1,9 +1,12 @@
 //! What a snapshot consists of: the small, serialisable descriptions that travel from task to coordinator, into the
 //! checkpoint's metadata, and back to a task at restore.
 
+use crate::canonical::StateDescription;
+use flott_core::schema::Schema;
 use flott_core::{KeyGroupRange, OperatorId};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// Bytes of a snapshot: here, or in a file.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -58,9 +61,27 @@ pub struct KeyedSnapshot {
     pub range: KeyGroupRange,
     /// The files: of a table in memory a full one and then what changed, oldest first; of a store its own.
     pub files: Vec<Blob>,
+    /// What the states are that are in the files. In a checkpoint's metadata it stands with the operator.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub states: Vec<Arc<StateDescription>>,
     /// Set if the files are those of a store ([`crate::store::KeyedStore`]).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub store: Option<StoreFiles>,
+    /// Set if the files are tables of a canonical savepoint: what each holds.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tables: Vec<TablePart>,
+}
+
+/// What a file holds that is (part of) a table of a canonical savepoint.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TablePart {
+    /// The state.
+    pub state: String,
+    /// Rows.
+    pub rows: u64,
+    /// The key groups of its rows, if it has any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key_groups: Option<KeyGroupRange>,
 }
 
 /// What is to be known of the files of a store's snapshot.
@@ -89,6 +110,9 @@ pub enum Redistribution {
 pub struct ListSnapshot {
     /// What happens to the items at another parallelism.
     pub redistribution: Redistribution,
+    /// What the items are, if they are more than bytes; of a broadcast map pairs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub schema: Option<Arc<Schema>>,
     /// Each item's length in the blob, in bytes.
     pub lengths: Vec<u32>,
     /// The encoded items, one after the other.

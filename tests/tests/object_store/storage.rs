@@ -34,7 +34,8 @@ fn snapshot_of(job: &JobCheckpoints, folder: &Path, lens: &[usize], keep: &Arc<(
     });
     let range = KeyGroupRange { start: 0, end: 127 };
     let files = files.collect();
-    KeyedFiles { range, files, store: Some(StoreFiles { backend: "a-store".into(), names }) }
+    let store = Some(StoreFiles { backend: "a-store".into(), names });
+    KeyedFiles { range, files, states: Vec::new(), store, tables: Vec::new() }
 }
 
 fn metadata(id: u64, snapshot: OperatorSnapshot) -> CheckpointMetadata {
@@ -45,6 +46,7 @@ fn metadata(id: u64, snapshot: OperatorSnapshot) -> CheckpointMetadata {
         parallelism: 1,
         max_parallelism: flott_core::MaxParallelism::new(128).unwrap(),
         coordinator: None,
+        states: Vec::new(),
         subtasks: vec![snapshot],
         finished: vec![false],
     };

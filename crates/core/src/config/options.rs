@@ -75,6 +75,8 @@ options! {
         "Whether a copy of the latest checkpoint's files is kept on a disk of the TaskManager, from which a job restarts without reading remote storage.";
     LOCAL_BACKUP_DIRS: String = "execution.checkpointing.local-backup.dirs", "",
         "Folders for these copies, separated by `,`, `|` or what separates paths on this system; those of `io.tmp.dirs` when not set.";
+    SAVEPOINT_DIR: String = "execution.checkpointing.savepoint-dir", "",
+        "Where savepoints go that are asked for without a folder: a path or URL, as for checkpoints.";
     CHECKPOINTS_RETAINED: usize = "execution.checkpointing.num-retained", "1",
         "How many completed checkpoints are kept.";
     CHECKPOINT_RETENTION: String = "execution.checkpointing.externalized-checkpoint-retention", "RETAIN_ON_CANCELLATION",
@@ -85,6 +87,8 @@ options! {
         "State smaller than this is kept in the checkpoint's metadata file.";
     RECOVERY_PATH: String = "execution.state-recovery.path", "",
         "The checkpoint to start from: `latest` or a path.";
+    SAVEPOINT_DIFF: String = "flott.savepoint.diff", "",
+        "A savepoint or checkpoint to compare the job with: it says what would become of each operator and state, and ends without running anything. `flott savepoint diff` sets it.";
     IGNORE_UNCLAIMED_STATE: bool = "execution.state-recovery.ignore-unclaimed-state", "false",
         "Whether a job starts although the checkpoint holds state of operators that it no longer has; that state is dropped.";
     STATE_BACKEND: String = "state.backend.type", "hashmap",

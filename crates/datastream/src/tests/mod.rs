@@ -36,6 +36,9 @@ impl JobControl for Done {
         JobStatus::Finished
     }
     fn cancel(&self) {}
+    fn savepoint(&self, _: flott_core::SavepointRequest) -> Result<String> {
+        Err(flott_core::Error::unavailable("no job runs"))
+    }
     fn wait(&self, _: Option<Duration>) -> Result<JobStatus> {
         Ok(JobStatus::Finished)
     }

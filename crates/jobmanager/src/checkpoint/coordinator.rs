@@ -21,16 +21,20 @@
 //!
 //! Not here: reading and writing (`job/driver.rs`), what is in the metadata (`checkpoint/metadata.rs`).
 
+mod savepoints;
+
 use super::{CheckpointConfig, CheckpointStats, Collected, Command, Event, FileTable, Outcome, Retained, SavepointId};
 use crate::job::{Place, copy_of};
 use flott_api::control::{CheckpointTimes, TaskId};
-use flott_core::{AttemptId, Barrier, BarrierKind, CheckpointId, Error, ErrorKind, OperatorId, ProcessingTime, Result};
+use flott_core::{
+    AttemptId, Barrier, BarrierKind, CheckpointId, Error, ErrorKind, OperatorId, ProcessingTime, Result,
+    SavepointTarget,
+};
 use flott_state::{Blob, SubtaskSnapshot};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
 use std::time::Duration;
 
-/// Most savepoints that wait for their turn.
-const SAVEPOINT_QUEUE_MAX: usize = 16;
 /// Most aborted checkpoints whose folders are remembered; others are swept when the job is started anew.
 const ABORTED_MAX: usize = 256;
 /// The longest that a final checkpoint waits to be tried again.
@@ -90,7 +94,9 @@ pub struct CheckpointCoordinator {
     next_due: Option<ProcessingTime>,
     /// When the last checkpoint of all is tried, once it is wanted.
     final_due: Option<ProcessingTime>,
-    savepoints: VecDeque<SavepointId>,
+    savepoints: VecDeque<(SavepointId, Arc<SavepointTarget>)>,
+    /// The checkpoints that are or were savepoints: their files are not in the job's folder.
+    savepoint_ids: BTreeSet<CheckpointId>,
     failures_in_row: u32,
     /// Oldest first; the newest is the one to restore from.
     retained: VecDeque<Retained>,
@@ -134,6 +140,7 @@ impl CheckpointCoordinator {
             next_due: None,
             final_due: None,
             savepoints: VecDeque::new(),
+            savepoint_ids: BTreeSet::new(),
             failures_in_row: 0,
             retained: retained.into(),
             files,
@@ -151,7 +158,7 @@ impl CheckpointCoordinator {
             Event::Started(attempt, restored) => self.started(attempt, restored, now),
             Event::Stopped => self.stopped(now, &mut out),
             Event::Tick => self.expire(now, &mut out),
-            Event::SavepointRequested(savepoint) => self.savepoint_requested(savepoint, &mut out),
+            Event::SavepointRequested(savepoint, target) => self.savepoint_requested(savepoint, target, &mut out),
             Event::FinalRequested => self.final_due = Some(now),
             Event::SourcesSnapshotted(id, result) => self.sources_snapshotted(id, result, now, &mut out),
             Event::Acknowledged(task, id, snapshot, times) => {
@@ -223,7 +230,7 @@ impl CheckpointCoordinator {
             Phase::Idle | Phase::Storing => {}
             Phase::Triggering | Phase::Collecting => self.abort(Cause::TasksStopped, now, out),
         }
-        for savepoint in std::mem::take(&mut self.savepoints) {
+        for (savepoint, _) in std::mem::take(&mut self.savepoints) {
             let error = Error::unavailable("the job stopped before the savepoint was taken; ask again when it runs");
             out.push(Command::SavepointDone(savepoint, Outcome::Failed(error)));
         }
@@ -239,27 +246,15 @@ impl CheckpointCoordinator {
         }
     }
 
-    fn savepoint_requested(&mut self, savepoint: SavepointId, out: &mut Vec<Command>) {
-        let refused = if self.running.is_none() {
-            Some(Error::unavailable("a savepoint needs all tasks running; ask again when they are"))
-        } else if self.savepoints.len() >= SAVEPOINT_QUEUE_MAX {
-            Some(Error::limit(format!("{SAVEPOINT_QUEUE_MAX} savepoints wait already; ask again when one is done")))
-        } else {
-            None
-        };
-        match refused {
-            Some(error) => out.push(Command::SavepointDone(savepoint, Outcome::Failed(error))),
-            None => self.savepoints.push_back(savepoint),
-        }
-    }
-
     /// Begins a checkpoint if one is wanted and nothing is in its way.
     fn begin_if_due(&mut self, now: ProcessingTime, out: &mut Vec<Command>) {
         if self.phase != Phase::Idle || self.running.is_none() {
             return;
         }
         let is_due = |time: Option<ProcessingTime>| time.is_some_and(|time| time <= now);
-        let purpose = if let Some(savepoint) = self.savepoints.pop_front() {
+        let mut target = None;
+        let purpose = if let Some((savepoint, wanted)) = self.savepoints.pop_front() {
+            target = Some(wanted);
             Purpose::Savepoint(savepoint)
         } else if is_due(self.final_due) {
             Purpose::Final
@@ -272,10 +267,20 @@ impl CheckpointCoordinator {
         self.next_id = CheckpointId(id.0 + 1);
         self.phase = Phase::Triggering;
         let kind = purpose.kind();
+        if kind == BarrierKind::Savepoint {
+            self.note_savepoint(id);
+        }
         self.pending = Some(Pending {
             purpose,
             deadline: now.plus(self.config.timeout),
-            collected: Collected { id, kind, triggered: now, sources: BTreeMap::new(), tasks: BTreeMap::new() },
+            collected: Collected {
+                id,
+                kind,
+                savepoint: target,
+                triggered: now,
+                sources: BTreeMap::new(),
+                tasks: BTreeMap::new(),
+            },
             files: BTreeSet::new(),
         });
         self.next_due = self.config.interval.map(|interval| now.plus(interval));
@@ -303,7 +308,9 @@ impl CheckpointCoordinator {
                 }
                 pending.collected.sources = sources;
                 let Collected { kind, triggered, .. } = pending.collected;
-                out.push(Command::Trigger(Barrier { checkpoint: id, kind, triggered }));
+                let target = pending.collected.savepoint.clone();
+                let then = target.as_ref().map(|target| target.then).unwrap_or_default();
+                out.push(Command::Trigger(Barrier { checkpoint: id, kind, triggered, then }, target));
                 self.phase = Phase::Collecting;
                 self.store_if_complete(out);
             }
@@ -322,12 +329,14 @@ impl CheckpointCoordinator {
     ) {
         // An id that was never given out cannot have a file of a later snapshot in it.
         let mention = id.min(CheckpointId(self.next_id.0 - 1));
+        let is_savepoint = self.savepoint_ids.contains(&id);
         let mut written_bytes = 0;
         for blob in snapshot.operators.iter().flat_map(|(_, operator)| operator.blobs()) {
             match blob {
                 Blob::Inline(bytes) => written_bytes += bytes.len() as u64,
                 Blob::File { path, len, .. } => {
-                    if self.files.mention(path, mention) {
+                    // Those of a savepoint are in a folder of its own.
+                    if is_savepoint || self.files.mention(path, mention) {
                         written_bytes += len;
                     }
                 }
@@ -388,11 +397,7 @@ impl CheckpointCoordinator {
         self.stats.completed(now);
         self.pause_from(now);
         match pending.purpose {
-            Purpose::Savepoint(savepoint) => {
-                // It is the user's. As in Flink, output is committed by checkpoints only, so no task is told.
-                self.files.keep_for_ever(files);
-                out.push(Command::SavepointDone(savepoint, Outcome::Completed(id)));
-            }
+            Purpose::Savepoint(savepoint) => self.savepoint_complete(savepoint, id, pending.collected.savepoint, out),
             Purpose::Periodic | Purpose::Final => {
                 for path in &files {
                     self.files.mention(path, id);
@@ -438,7 +443,7 @@ impl CheckpointCoordinator {
         let (id, phase) = (pending.collected.id, std::mem::replace(&mut self.phase, Phase::Idle));
         let is_savepoint = pending.collected.kind == BarrierKind::Savepoint;
         let (error, counts) = match cause {
-            Cause::Declined(task, error) => (copy_of(&error).in_context(task.to_string()), true),
+            Cause::Declined(task, error) => (copy_of(&error).in_context(task.to_string()), !is_savepoint),
             Cause::Expired => (self.expired(&pending), !is_savepoint),
             Cause::SourcesFailed(error) | Cause::StoreFailed(error) => (error, !is_savepoint),
             Cause::TasksStopped => (Error::unavailable("the job's tasks were stopped"), false),
@@ -449,16 +454,17 @@ impl CheckpointCoordinator {
         if phase != Phase::Triggering && self.running.is_some() {
             out.push(Command::NotifyAborted(id));
         }
-        if phase == Phase::Storing && !self.is_fenced {
+        if phase == Phase::Storing && !self.is_fenced && !is_savepoint {
             // Nobody may restore from it, should the metadata have been written after all.
             out.push(Command::Discard { checkpoints: vec![id], files: Vec::new() });
-        } else if phase == Phase::Collecting {
+        } else if phase == Phase::Collecting && !is_savepoint {
             // Tasks may still be writing its files.
             self.aborted.truncate(ABORTED_MAX - 1);
             self.aborted.push_front(id);
         }
         match pending.purpose {
             Purpose::Savepoint(savepoint) => {
+                out.extend(pending.collected.savepoint.map(Command::DiscardSavepoint));
                 out.push(Command::SavepointDone(savepoint, Outcome::Failed(copy_of(&error))))
             }
             Purpose::Final => {

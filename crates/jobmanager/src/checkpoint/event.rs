@@ -2,9 +2,12 @@
 
 use crate::job::Place;
 use flott_api::control::{CheckpointTimes, TaskId};
-use flott_core::{AttemptId, Barrier, BarrierKind, CheckpointId, Error, OperatorId, ProcessingTime, Result};
+use flott_core::{
+    AttemptId, Barrier, BarrierKind, CheckpointId, Error, OperatorId, ProcessingTime, Result, SavepointTarget,
+};
 use flott_state::SubtaskSnapshot;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 /// A savepoint that somebody waits for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -20,7 +23,7 @@ pub enum Event {
     /// Time has passed.
     Tick,
     /// Somebody wants a savepoint.
-    SavepointRequested(SavepointId),
+    SavepointRequested(SavepointId, Arc<SavepointTarget>),
     /// All tasks have ended: take the last checkpoint, which commits the last output.
     FinalRequested,
     /// The enumerators' snapshots, or why there are none.
@@ -48,8 +51,8 @@ pub enum Command {
     /// Take the enumerators' snapshots and answer with [`Event::SourcesSnapshotted`], before any further split is
     /// assigned.
     SnapshotSources(CheckpointId),
-    /// Send the barrier to all tasks.
-    Trigger(Barrier),
+    /// Send the barrier to all tasks, with where a savepoint goes.
+    Trigger(Barrier, Option<Arc<SavepointTarget>>),
     /// Write the metadata and answer with [`Event::MetadataWritten`] or [`Event::MetadataFailed`].
     Store(Collected),
     /// Tell all tasks that the checkpoint is complete.
@@ -71,6 +74,10 @@ pub enum Command {
     FinalDone,
     /// A savepoint is complete, or is not to be.
     SavepointDone(SavepointId, Outcome),
+    /// Delete what there is of a savepoint that is not to be.
+    DiscardSavepoint(Arc<SavepointTarget>),
+    /// The job ends with a savepoint that is complete: its tasks go.
+    Stop,
 }
 
 /// How a savepoint ended.
@@ -89,6 +96,8 @@ pub struct Collected {
     pub id: CheckpointId,
     /// Checkpoint or savepoint.
     pub kind: BarrierKind,
+    /// Where a savepoint goes.
+    pub savepoint: Option<Arc<SavepointTarget>>,
     /// When it was triggered.
     pub triggered: ProcessingTime,
     /// What the enumerators remember.

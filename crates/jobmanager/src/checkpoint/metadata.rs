@@ -46,7 +46,9 @@ fn operator_metadata(
         parallelism: vertex.parallelism,
         max_parallelism: vertex.max_parallelism,
         coordinator,
+        states: Vec::new(),
         subtasks: subtasks.iter().map(snapshot_of).collect(),
         finished: subtasks.iter().map(|s| s.is_some_and(|s| s.finished)).collect(),
     }
+    .with_common_states()
 }

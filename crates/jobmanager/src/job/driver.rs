@@ -18,6 +18,7 @@ use super::handle::{JobHandle, JobResult, JobView, Wish};
 use super::master::JobMaster;
 use super::metrics::JobMetrics;
 use super::restore::{RestoreFrom, find_start, first_usable, sweep};
+use super::savepoint::{self, Asked, Waiting};
 use crate::checkpoint::{Collected, Outcome, metadata_of};
 use flott_api::control::{SplitBytes, TaskEvent, TaskId};
 use flott_api::metrics::{Labels, MetricRegistry};
@@ -38,6 +39,8 @@ use tracing::Instrument;
 
 /// How long a restart waits for what the tasks before it have left behind to be deleted.
 const SWEEP_TIMEOUT: Duration = Duration::from_secs(30);
+/// Requests for savepoints that wait to be taken.
+const SAVEPOINTS_MAX: usize = 16;
 /// How often gauges that count time are set when nothing else happens.
 const METRICS_INTERVAL: Duration = Duration::from_secs(1);
 
@@ -100,6 +103,7 @@ impl Prepared {
         let view = view_of(&self.master);
         let (publish, watch_view) = watch::channel(view);
         let (wish, wishes) = watch::channel(Wish::Run);
+        let (savepoints, asked) = mpsc::channel(SAVEPOINTS_MAX);
         let driver = Driver {
             started: self.env.now(),
             env: self.env.clone(),
@@ -110,11 +114,19 @@ impl Prepared {
             publish,
             discoveries: FuturesUnordered::new(),
             storage: FuturesUnordered::new(),
+            waiting: Waiting::default(),
             master: self.master,
         };
         let span = tracing::info_span!("job", job_id = %job.id, job_name = %job.name);
-        self.env.spawn(driver.run(events, wishes).instrument(span)).detach();
-        JobHandle { id: job.id, name: job.name.clone(), report: self.report, view: watch_view, wish: Arc::new(wish) }
+        self.env.spawn(driver.run(events, wishes, asked).instrument(span)).detach();
+        JobHandle {
+            id: job.id,
+            name: job.name.clone(),
+            report: self.report,
+            view: watch_view,
+            wish: Arc::new(wish),
+            savepoints,
+        }
     }
 }
 
@@ -132,11 +144,18 @@ struct Driver {
     discoveries: Background,
     /// Writing and deleting, waited for at the end.
     storage: Background,
+    /// Savepoints that somebody waits for.
+    waiting: Waiting,
     master: JobMaster,
 }
 
 impl Driver {
-    async fn run(mut self, mut events: mpsc::Receiver<(TaskId, TaskEvent)>, mut wishes: watch::Receiver<Wish>) {
+    async fn run(
+        mut self,
+        mut events: mpsc::Receiver<(TaskId, TaskEvent)>,
+        mut wishes: watch::Receiver<Wish>,
+        mut asked: mpsc::Receiver<Asked>,
+    ) {
         self.take(MasterEvent::Begin);
         let mut hears_wishes = true;
         while !self.master.is_over() {
@@ -157,6 +176,7 @@ impl Driver {
                         None
                     }
                 },
+                Some(asked) = asked.recv() => self.savepoint(asked),
                 Some(done) = self.storage.next() => done,
                 Some(done) = self.discoveries.next() => done,
                 event = events.recv() => Some(match event {
@@ -238,18 +258,36 @@ impl Driver {
             }
             Action::SavepointDone(id, outcome) => {
                 match outcome {
-                    Outcome::Completed(checkpoint) => {
-                        tracing::info!(
-                            savepoint = id.0,
-                            "savepoint complete: {}",
-                            self.checkpoints.location(checkpoint)
-                        );
+                    Outcome::Completed(_) => {
+                        if let Some(folder) = self.waiting.answer(id, Ok(())) {
+                            tracing::info!("savepoint complete: {folder}");
+                        }
                     }
-                    Outcome::Failed(error) => tracing::warn!(savepoint = id.0, "savepoint failed: {error}"),
+                    Outcome::Failed(error) => {
+                        tracing::warn!("savepoint failed: {error}");
+                        self.waiting.answer(id, Err(error));
+                    }
                 }
                 None
             }
+            Action::DiscardSavepoint(target) => {
+                let checkpoints = self.checkpoints.clone();
+                self.storage.push(Box::pin(async move {
+                    let deleted = async { checkpoints.savepoint(&target.folder)?.delete_savepoint().await };
+                    if let Err(error) = deleted.await {
+                        tracing::warn!("what there is of a failed savepoint in `{}` is left: {error}", target.folder);
+                    }
+                    None
+                }));
+                None
+            }
         }
+    }
+
+    fn savepoint(&mut self, asked: Asked) -> Option<MasterEvent> {
+        let job = self.master.job();
+        let (id, target) = self.waiting.add(asked, job.id, &job.config, self.env.random())?;
+        Some(MasterEvent::SavepointRequested(id, Arc::new(target)))
     }
 
     /// Writes a checkpoint's metadata, within the time that a checkpoint may take.
@@ -326,13 +364,22 @@ async fn write(
     collected: &Collected,
     inline_bytes_max: u64,
 ) -> Result<CheckpointMetadata> {
+    let folder = match &collected.savepoint {
+        Some(target) => &checkpoints.savepoint(&target.folder)?,
+        None => checkpoints,
+    };
+    // What a savepoint's manifest names are files.
+    let inline_bytes_max = if collected.savepoint.is_some() { 0 } else { inline_bytes_max };
     let mut coordinators = BTreeMap::new();
     for (operator, bytes) in &collected.sources {
-        let blob = checkpoints.write_blob(collected.id, bytes.clone(), inline_bytes_max).await?;
+        let blob = folder.write_blob(collected.id, bytes.clone(), inline_bytes_max).await?;
         coordinators.insert(*operator, blob);
     }
     let metadata = metadata_of(job, collected, coordinators, env.now());
-    checkpoints.complete(&metadata).await?;
+    match &collected.savepoint {
+        Some(target) => savepoint::complete(folder, target, &metadata).await?,
+        None => checkpoints.complete(&metadata).await?,
+    }
     Ok(metadata)
 }
 

@@ -5,7 +5,7 @@ use super::restore::Restored;
 use crate::checkpoint::{Collected, Outcome, SavepointId};
 use flott_api::Discovery;
 use flott_api::control::{SplitBytes, TaskCommand, TaskEvent, TaskId};
-use flott_core::{AttemptId, CheckpointId, Error, OperatorId, Result};
+use flott_core::{AttemptId, CheckpointId, Error, OperatorId, Result, SavepointTarget};
 use flott_state::checkpoint::{CheckpointMetadata, JobCheckpoints};
 use std::sync::Arc;
 
@@ -35,7 +35,7 @@ pub enum MasterEvent {
     /// The job is to stop here so that it can go on elsewhere.
     SuspendRequested,
     /// Somebody wants a savepoint.
-    SavepointRequested(SavepointId),
+    SavepointRequested(SavepointId, Arc<SavepointTarget>),
     /// Time has passed.
     Tick,
 }
@@ -60,4 +60,6 @@ pub enum Action {
     FindOlder(Box<JobCheckpoints>, Vec<Arc<CheckpointMetadata>>),
     /// A savepoint is complete, or is not to be.
     SavepointDone(SavepointId, Outcome),
+    /// Delete what there is of a savepoint that is not to be.
+    DiscardSavepoint(Arc<SavepointTarget>),
 }

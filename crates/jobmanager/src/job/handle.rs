@@ -3,6 +3,7 @@
 use super::description::Place;
 use super::error::copy_of;
 use super::exceptions::ExceptionHistory;
+use super::savepoint::Asked;
 use super::status::TaskStatus;
 use crate::checkpoint::CheckpointStats;
 use flott_api::JobStatus;
@@ -11,7 +12,7 @@ use flott_state::checkpoint::RestoreReport;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 
 /// What a job looks like at one moment. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -63,6 +64,7 @@ pub struct JobHandle {
     pub(super) report: Option<Arc<RestoreReport>>,
     pub(super) view: watch::Receiver<JobView>,
     pub(super) wish: Arc<watch::Sender<Wish>>,
+    pub(super) savepoints: mpsc::Sender<Asked>,
 }
 
 impl JobHandle {

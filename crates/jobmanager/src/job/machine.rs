@@ -64,6 +64,8 @@ pub enum JobEvent {
     TasksLost(Error),
     /// The last checkpoint is complete.
     FinalCheckpointDone,
+    /// The savepoint is complete with which the job stops.
+    SavepointStops,
     /// The user wants the job to stop.
     CancelRequested,
     /// The job is to stop here so that it can go on elsewhere.
@@ -166,6 +168,7 @@ impl JobMachine {
             JobEvent::TasksLost(error) => self.lose(error, now),
             JobEvent::FinalCheckpointDone if self.is_ending => self.release(&mut out),
             JobEvent::FinalCheckpointDone => {}
+            JobEvent::SavepointStops => self.release(&mut out),
             JobEvent::CancelRequested => self.stop(Stop::Cancel, now, &mut out),
             JobEvent::SuspendRequested => self.stop(Stop::Suspend, now, &mut out),
             JobEvent::Tick => self.tick(now, &mut out),

@@ -186,7 +186,9 @@ impl Turn<'_> {
             MasterEvent::TasksLost(error) => self.job(JobEvent::TasksLost(error)),
             MasterEvent::CancelRequested => self.job(JobEvent::CancelRequested),
             MasterEvent::SuspendRequested => self.job(JobEvent::SuspendRequested),
-            MasterEvent::SavepointRequested(id) => self.checkpoint(checkpoint::Event::SavepointRequested(id)),
+            MasterEvent::SavepointRequested(id, target) => {
+                self.checkpoint(checkpoint::Event::SavepointRequested(id, target));
+            }
             MasterEvent::Tick => {
                 self.job(JobEvent::Tick);
                 self.checkpoint(checkpoint::Event::Tick);
@@ -340,7 +342,9 @@ impl Turn<'_> {
                         self.master.sources.iter().map(|(id, source)| Ok((*id, source.snapshot()?))).collect();
                     self.checkpoint(checkpoint::Event::SourcesSnapshotted(id, snapshots));
                 }
-                checkpoint::Command::Trigger(barrier) => self.send_to_running(|| TaskCommand::Trigger(barrier)),
+                checkpoint::Command::Trigger(barrier, target) => {
+                    self.send_to_running(|| TaskCommand::Trigger(barrier, target.clone()));
+                }
                 checkpoint::Command::NotifyComplete(id) => self.send_to_running(|| TaskCommand::Complete(id)),
                 checkpoint::Command::NotifyAborted(id) => self.send_to_running(|| TaskCommand::Abort(id)),
                 checkpoint::Command::Store(collected) => {
@@ -355,6 +359,8 @@ impl Turn<'_> {
                 checkpoint::Command::FailJob(error) => self.job(JobEvent::Failed(error)),
                 checkpoint::Command::FinalDone => self.job(JobEvent::FinalCheckpointDone),
                 checkpoint::Command::SavepointDone(id, outcome) => self.out.push(Action::SavepointDone(id, outcome)),
+                checkpoint::Command::DiscardSavepoint(target) => self.out.push(Action::DiscardSavepoint(target)),
+                checkpoint::Command::Stop => self.job(JobEvent::SavepointStops),
             }
         }
     }
@@ -365,8 +371,8 @@ impl Turn<'_> {
             Ok(metadata) => {
                 let written = metadata.referenced_files();
                 let (metadata, files) = (Arc::new(metadata), self.master.checkpoints.clone());
-                self.master.kept.insert(id, metadata.clone());
                 if metadata.kind == BarrierKind::Checkpoint {
+                    self.master.kept.insert(id, metadata.clone());
                     self.master.restorable = Some(Restored { metadata, files, coordinators });
                 }
                 self.checkpoint(checkpoint::Event::MetadataWritten(id, written));

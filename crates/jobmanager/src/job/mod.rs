@@ -11,6 +11,7 @@ mod machine;
 mod master;
 mod metrics;
 mod restore;
+mod savepoint;
 mod status;
 
 pub use description::{JobDescription, OperatorDescription, Place, VertexDescription};
@@ -23,5 +24,5 @@ pub use gateway::{Deployment, TaskGateway};
 pub use handle::{JobHandle, JobResult, JobView};
 pub use machine::{JobCommand, JobEvent, JobMachine, TaskSignal};
 pub use master::JobMaster;
-pub use restore::{RestoreFrom, Restored};
+pub use restore::{RestoreFrom, Restored, compare_with};
 pub use status::TaskStatus;

@@ -2,11 +2,12 @@
 //! all before anything runs.
 
 use super::description::{JobDescription, Place};
+use super::savepoint;
 use flott_core::config::{IGNORE_UNCLAIMED_STATE, RECOVERY_PATH};
 use flott_core::{CheckpointId, Configuration, ErrorKind, JobId, OperatorId, Result, SubtaskIndex};
 use flott_state::checkpoint::{
-    CheckpointMetadata, CheckpointStorage, JobCheckpoints, JobOperator, RestoreReport, SubtaskRestore, compare,
-    redistribute,
+    CheckpointMetadata, CheckpointStorage, JobCheckpoints, JobOperator, JobStates, RestoreReport, SubtaskRestore,
+    compare, redistribute,
 };
 use std::collections::BTreeMap;
 use std::fmt;
@@ -20,7 +21,7 @@ pub enum RestoreFrom {
     /// The newest complete checkpoint of the job of this name, which goes on under its old id; nothing if there is
     /// none.
     Latest,
-    /// The checkpoint at this path. It is only read: it stays whatever happens to the job (Flink's `NO_CLAIM`).
+    /// The checkpoint or savepoint at this path. It is only read: it stays whatever happens to the job (Flink's `NO_CLAIM`).
     Path(String),
 }
 
@@ -75,6 +76,33 @@ impl Restored {
     }
 }
 
+/// The checkpoint or savepoint at `path`, compared with a job that is built from `job` and registers `states`; nothing is
+/// changed anywhere. The number of key groups of the job is that of the checkpoint where the user has set none.
+///
+/// # Errors
+/// `Invalid` when there is none, or when whole operators do not fit; `Corrupt` when it cannot be read.
+pub async fn compare_with(
+    mut job: JobDescription,
+    storage: &CheckpointStorage,
+    path: &str,
+    states: impl FnOnce(&JobDescription) -> Result<BTreeMap<OperatorId, JobStates>>,
+) -> Result<RestoreReport> {
+    let (_, metadata) = find(storage, path).await?;
+    adopt_max_parallelism(&mut job, &metadata);
+    // What is dropped is said, and whether that is allowed is asked at the start.
+    let mut report = compare(&metadata, &job_operators(&job), true)?;
+    report.add_states(&metadata, &states(&job)?);
+    Ok(report)
+}
+
+/// The checkpoint or savepoint at `path`.
+async fn find(storage: &CheckpointStorage, path: &str) -> Result<(JobCheckpoints, CheckpointMetadata)> {
+    match savepoint::load(storage, path).await? {
+        Some(savepoint) => Ok(savepoint),
+        None => storage.load_path(path).await,
+    }
+}
+
 /// What is known before a job starts.
 pub(super) struct Start {
     /// The job, under the id and with the numbers of key groups that the checkpoint decides.
@@ -112,7 +140,7 @@ pub(super) async fn find_start(
             }
         },
         RestoreFrom::Path(path) => {
-            let (files, metadata) = storage.load_path(path).await?;
+            let (files, metadata) = find(storage, path).await?;
             (metadata, files, new_folder(&job, storage).await?)
         }
     };

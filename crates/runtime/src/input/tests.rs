@@ -46,6 +46,7 @@ fn barrier(n: u64) -> Element {
         checkpoint: CheckpointId(n),
         kind: BarrierKind::Checkpoint,
         triggered: ProcessingTime(0),
+        then: Default::default(),
     })
 }
 
@@ -119,7 +120,12 @@ fn urgent(input: &mut Input, now: i64) -> Option<InputEvent> {
 const WHOLE: Option<InFlightDealing> = Some(InFlightDealing::Whole);
 
 fn first() -> Barrier {
-    Barrier { checkpoint: CheckpointId(1), kind: BarrierKind::Checkpoint, triggered: ProcessingTime(0) }
+    Barrier {
+        checkpoint: CheckpointId(1),
+        kind: BarrierKind::Checkpoint,
+        triggered: ProcessingTime(0),
+        then: Default::default(),
+    }
 }
 
 /// All rows that a checkpoint holds, by input.

@@ -7,6 +7,7 @@ use crate::deploy::TaskSpec;
 use crate::in_flight::replay::{Edge, Replay, Taker};
 use crate::input::barrier::Barriers;
 use crate::metrics::{TaskMetrics, operator_metrics};
+use crate::savepoint::restore_tables;
 use crate::sink::SinkTask;
 use crate::snapshot::{SPLITS, SnapshotWriter};
 use crate::sort::SortedInput;
@@ -21,11 +22,12 @@ use flott_core::config::{AUTO_WATERMARK_INTERVAL, EXCHANGE_BATCH_ROWS, STATE_WOR
 use flott_core::{Error, Result, Watermark, codec, error::ResultExt};
 use flott_graph::{ChainNode, JobVertex, NodeKind};
 use flott_state::OperatorState;
-use flott_state::checkpoint::{StoreFolder, SubtaskRestore, check_backend};
+use flott_state::checkpoint::{LocalStores, StoreFolder, SubtaskRestore, check_backend};
 use flott_state::store::HASHMAP;
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
+use tokio::sync::watch;
 
 /// Makes the task: sinks first, so that what a checkpoint left is committed before anything runs.
 pub(super) async fn build(mut spec: TaskSpec, running: &Running) -> Result<Task> {
@@ -36,6 +38,8 @@ pub(super) async fn build(mut spec: TaskSpec, running: &Running) -> Result<Task>
         .ok_or_else(|| Error::internal(format!("the job graph has no vertex {}", spec.id.vertex)))?;
     let mut restore = std::mem::take(&mut spec.restore);
 
+    let (targets, known) = watch::channel(None);
+    let snapshots = SnapshotWriter::new(&spec, &vertex.nodes, known)?;
     let mut chain = Chain { nodes: Vec::new(), exits: Vec::new(), entry: Vec::new(), running: running.node.clone() };
     // Where each node of the graph's chain went: operators to nodes, sinks to exits, a source to the entry.
     let places = places(vertex);
@@ -100,7 +104,6 @@ pub(super) async fn build(mut spec: TaskSpec, running: &Running) -> Result<Task>
     let task_info = info_of(&spec.graph.name, spec.job, spec.id, vertex, head);
     let mut metrics = TaskMetrics::new(&spec.metrics, &task_info, &vertex.name, &spec.env);
     watch(&mut metrics, &input, &mut chain);
-    let snapshots = SnapshotWriter::new(&spec.env, spec.checkpoints, &spec.config)?;
     Ok(Task {
         metrics,
         id: spec.id,
@@ -114,6 +117,8 @@ pub(super) async fn build(mut spec: TaskSpec, running: &Running) -> Result<Task>
         commands: spec.commands,
         events: spec.events,
         snapshots,
+        targets,
+        stopping_for: None,
         watermark: Watermark::MIN,
         finished: false,
         ended: false,
@@ -186,7 +191,7 @@ async fn restore_operator(
     spec: &TaskSpec,
     cx: &mut OperatorContext,
     restore: SubtaskRestore,
-) -> Result<Option<(StoreFolder, String)>> {
+) -> Result<Option<(StoreFolder, LocalStores)>> {
     cx.restored = !restore.keyed.is_empty() || !restore.lists.is_empty();
     let mut folder = None;
     if let Some(keyed) = &mut cx.keyed {
@@ -195,13 +200,20 @@ async fn restore_operator(
                 let opened = stores.open(&spec.restore_files, &restore.keyed, cx.info.key_groups()).await?;
                 let working_set = spec.config.get(&STATE_WORKING_SET)?.0 as usize;
                 keyed.use_store(opened.store, Arc::new(AtomicUsize::new(working_set)))?;
-                folder = Some((opened.folder, stores.backend().to_owned()));
+                folder = Some((opened.folder, stores.clone()));
             }
             None => check_backend(&restore.keyed, HASHMAP)?,
         }
-        let (_, files): (Vec<_>, Vec<_>) = restore.keyed.iter().cloned().partition(|keyed| keyed.store.is_some());
-        for file in spec.restore_files.read_keyed(&files).await? {
-            keyed.restore(file)?;
+        keyed.describe_restored(&restore.states);
+        for snapshot in restore.keyed.iter().filter(|snapshot| snapshot.store.is_none()) {
+            if !snapshot.tables.is_empty() {
+                let range = cx.info.key_groups();
+                restore_tables(&spec.restore_files, snapshot, &restore.states, range, &mut **keyed).await?;
+                continue;
+            }
+            for file in spec.restore_files.read_keyed(std::slice::from_ref(snapshot)).await? {
+                keyed.restore(file)?;
+            }
         }
     }
     spec.restore_files.restore_operator_state(&restore, &mut cx.state).await?;

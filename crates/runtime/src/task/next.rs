@@ -109,6 +109,9 @@ impl Task {
 
     /// Something new: what a clock asks for, what was in flight, then input.
     fn poll_more(&mut self, task: &mut Context<'_>) -> Poll<Result<Next>> {
+        if self.stopping_for.is_some() {
+            return Poll::Pending;
+        }
         let now = self.env.now();
         if self.next_wakeup(false).is_some_and(|time| time <= now) {
             return Poll::Ready(Ok(Next::Time(now)));
@@ -182,6 +185,7 @@ impl Task {
     }
 
     fn next_wakeup(&self, is_held: bool) -> Option<ProcessingTime> {
+        let is_held = is_held || self.stopping_for.is_some();
         let input = match &self.input {
             TaskInput::Source(source) if !is_held => source.next_wakeup(),
             TaskInput::Channels(input) if self.can_be_interrupted() => input.next_wakeup(),

@@ -1,7 +1,8 @@
 //! Restoring a changed graph: what becomes of each operator, said before anything runs. Pure.
 
-use super::{CheckpointMetadata, OperatorMetadata};
+use super::{CheckpointMetadata, JobStates, OperatorMetadata, StateFate, StateReport, compare_states};
 use flott_core::{Error, MaxParallelism, OperatorId, Result};
+use std::collections::BTreeMap;
 use std::fmt;
 
 /// An operator of the job that is to be restored.
@@ -48,6 +49,8 @@ pub struct OperatorReport {
     pub fate: Fate,
     /// Bytes of its state in the checkpoint.
     pub byte_count: u64,
+    /// What becomes of each of its states, if that was asked for.
+    pub states: Vec<StateReport>,
 }
 
 /// What becomes of each operator when a job with `operators` is restored from `metadata`. An operator of the checkpoint
@@ -79,6 +82,7 @@ pub fn compare(
             name: operator.name.clone(),
             fate: if found.is_some() { Fate::Kept } else { Fate::New },
             byte_count: found.map_or(0, OperatorMetadata::byte_count),
+            states: Vec::new(),
         });
     }
     let gone = metadata.operators.iter().filter(|found| operators.iter().all(|operator| operator.id != found.id));
@@ -88,6 +92,7 @@ pub fn compare(
         name: found.name.clone(),
         fate: Fate::Dropped,
         byte_count: found.byte_count(),
+        states: Vec::new(),
     }));
     let unclaimed_state = report.of(Fate::Dropped).next().filter(|_| !ignore_unclaimed);
     if let Some(first) = unclaimed_state {
@@ -127,6 +132,22 @@ fn unclaimed(metadata: &CheckpointMetadata, report: &RestoreReport, first: &Oper
 }
 
 impl RestoreReport {
+    /// Adds what becomes of each state of the operators that the job has, given what it registers.
+    pub fn add_states(&mut self, metadata: &CheckpointMetadata, job: &BTreeMap<OperatorId, JobStates>) {
+        for operator in self.operators.iter_mut().filter(|operator| operator.fate == Fate::Kept) {
+            if let Some(found) = metadata.operator(operator.id) {
+                let states = job.get(&operator.id).cloned().unwrap_or_default();
+                operator.states = compare_states(found, &states);
+            }
+        }
+    }
+
+    /// Whether a state cannot be taken over.
+    pub fn is_refused(&self) -> bool {
+        let states = self.operators.iter().flat_map(|operator| &operator.states);
+        states.into_iter().any(|state| matches!(state.fate, StateFate::Incompatible(_)))
+    }
+
     /// The operators of one fate.
     pub fn of(&self, fate: Fate) -> impl Iterator<Item = &OperatorReport> {
         self.operators.iter().filter(move |operator| operator.fate == fate)
@@ -146,6 +167,7 @@ impl fmt::Display for RestoreReport {
                     write!(f, "dropped {operator}: {} bytes of state are left behind", operator.byte_count)?
                 }
             }
+            operator.states.iter().try_for_each(|state| write!(f, "\n  {state}"))?;
         }
         Ok(())
     }

@@ -139,7 +139,7 @@ impl CheckpointStorage {
         let folder = path.strip_suffix(METADATA_FILE).map_or(path, |folder| folder.trim_end_matches('/'));
         let (job, name) = folder.rsplit_once('/').unwrap_or(("", folder));
         let id = checkpoint_of(name).ok_or_else(|| not_a_checkpoint(path))?;
-        Ok((JobCheckpoints::new(self.store.child(job), None), id))
+        Ok((JobCheckpoints::new(self, self.store.child(job), None), id))
     }
 
     /// A checkpoint anywhere: a path of this machine, or a URL.
@@ -153,7 +153,7 @@ impl CheckpointStorage {
                     return Err(not_a_checkpoint(path));
                 };
                 let storage = CheckpointStorage::local(&self.store.env, job.to_owned(), self.config.clone())?;
-                Ok((JobCheckpoints::new(storage.store, None), id))
+                Ok((JobCheckpoints::new(&storage, storage.store.clone(), None), id))
             }
             Location::Remote(mut location) => {
                 let folder = std::mem::take(&mut location.prefix);

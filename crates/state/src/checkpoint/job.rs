@@ -1,10 +1,10 @@
 //! The checkpoints of one job.
 
-use super::CheckpointMetadata;
 use super::copies::JobCopies;
 use super::fence::Fence;
 use super::store::{Place, Store};
 use super::transfer::Expected;
+use super::{CheckpointMetadata, CheckpointStorage};
 use crate::snapshot::{Blob, checksum};
 use bytes::Bytes;
 use flott_core::{CheckpointId, Error, ErrorKind, Result};
@@ -31,11 +31,13 @@ pub struct JobCheckpoints {
     pub(super) fence: Option<Arc<Fence>>,
     /// Copies of files on a disk of this machine, if they are kept.
     pub(super) copies: Option<JobCopies>,
+    /// What other folders are opened with.
+    pub(super) storage: Arc<CheckpointStorage>,
 }
 
 impl JobCheckpoints {
-    pub(super) fn new(store: Store, copies: Option<JobCopies>) -> Self {
-        JobCheckpoints { store, fence: None, copies }
+    pub(super) fn new(storage: &CheckpointStorage, store: Store, copies: Option<JobCopies>) -> Self {
+        JobCheckpoints { store, fence: None, copies, storage: Arc::new(storage.clone()) }
     }
 
     /// A new name for a file that later checkpoints will build on.

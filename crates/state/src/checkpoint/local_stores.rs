@@ -51,6 +51,17 @@ impl LocalStores {
         Ok(LocalStores { env: env.clone(), backend, config, folder: Arc::new(folder) })
     }
 
+    /// Opens a store with what a snapshot in a local folder holds, to be read beside the one that it was taken of.
+    /// Blocks.
+    ///
+    /// # Errors
+    /// As [`LocalStores::open`].
+    pub fn open_copy(&self, snapshot: &SnapshotFolder, range: KeyGroupRange) -> Result<Arc<dyn KeyedStore>> {
+        let restored = vec![RestoredStore { range, folder: snapshot.path().join("files") }];
+        let folder = snapshot.path().join("store");
+        self.backend.open(OpenStore { folder, range, restored, config: &self.config })
+    }
+
     /// The backend's name.
     pub fn backend(&self) -> &'static str {
         self.backend.name()

@@ -3,11 +3,13 @@
 //! The file is one line, `FLOTT-CHECKPOINT <format version> <XXH3-64 of the rest, 16 hexadecimal digits>`, and then
 //! JSON.
 
+use crate::canonical::StateDescription;
 use crate::snapshot::{Blob, OperatorSnapshot, checksum};
 use flott_core::key_hash::KEY_HASH_VERSION;
 use flott_core::{BarrierKind, CheckpointId, Error, JobId, MaxParallelism, OperatorId, ProcessingTime, Result};
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 const MAGIC: &str = "FLOTT-CHECKPOINT";
 /// The format that this Flott writes and reads.
@@ -53,6 +55,9 @@ pub struct OperatorMetadata {
     pub max_parallelism: MaxParallelism,
     /// The state of the operator's coordinator, such as a source's enumerator.
     pub coordinator: Option<Blob>,
+    /// What its keyed states are. Empty in checkpoints of earlier Flotts, which do not say it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub states: Vec<Arc<StateDescription>>,
     /// What each subtask remembers, by index.
     pub subtasks: Vec<OperatorSnapshot>,
     /// Whether each subtask had finished, by index.
@@ -60,6 +65,19 @@ pub struct OperatorMetadata {
 }
 
 impl OperatorMetadata {
+    /// Takes what the subtasks say about their states, which is the same for all, to stand here once.
+    #[must_use]
+    pub fn with_common_states(mut self) -> OperatorMetadata {
+        let mut states: BTreeMap<String, Arc<StateDescription>> = BTreeMap::new();
+        for keyed in self.subtasks.iter_mut().filter_map(|subtask| subtask.keyed.as_mut()) {
+            for state in std::mem::take(&mut keyed.states) {
+                states.entry(state.name.clone()).or_insert(state);
+            }
+        }
+        self.states.extend(states.into_values());
+        self
+    }
+
     /// Whether there is anything that a restored job could miss.
     pub fn has_state(&self) -> bool {
         let was_on_its_way = |s: &OperatorSnapshot| s.in_flight.as_ref().is_some_and(|f| f.elements > 0);

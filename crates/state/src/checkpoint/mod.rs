@@ -25,6 +25,8 @@ mod metadata;
 mod read;
 mod remote;
 mod retry;
+mod savepoint;
+mod state_fates;
 mod state_file;
 mod storage;
 mod store;
@@ -40,6 +42,7 @@ pub use job::JobCheckpoints;
 pub use local_stores::{LocalStore, LocalStores, SnapshotFolder, StoreFolder, check_backend};
 pub use metadata::{CheckpointMetadata, OperatorMetadata};
 pub use redistribute::{InFlightRestore, ItemRange, ListPiece, ListRestore, SubtaskRestore, redistribute};
+pub use state_fates::{JobStates, StateFate, StateReport, compare_states};
 pub use state_file::{KeyedFiles, StateFile};
 pub use storage::CheckpointStorage;
 

@@ -3,7 +3,7 @@
 use super::job::all;
 use super::transfer::Expected;
 use super::{JobCheckpoints, ListPiece, SubtaskRestore, local};
-use crate::operator::OperatorState;
+use crate::operator::{EncodedList, OperatorState};
 use crate::snapshot::{Blob, KeyedSnapshot};
 use bytes::Bytes;
 use flott_core::{Error, Result};
@@ -71,10 +71,12 @@ impl JobCheckpoints {
         for (name, list) in &restore.lists {
             let pieces = all(list.pieces.iter().map(|piece| self.read_piece(piece)).collect()).await?;
             let items = pieces.into_iter().flatten().collect();
+            let (redistribution, schema) = (list.redistribution, list.schema.clone());
+            let encoded = EncodedList { name: name.clone(), redistribution, schema, items };
             if list.copy {
-                state.restore_copy(name, list.redistribution, items)?;
+                state.restore_copy(encoded)?;
             } else {
-                state.restore(name, list.redistribution, items)?;
+                state.restore(encoded)?;
             }
         }
         Ok(())

@@ -6,7 +6,9 @@
 //! out runs of neighbouring items, Flott single ones, so that old and new items mix.
 
 use super::OperatorMetadata;
+use crate::canonical::StateDescription;
 use crate::snapshot::{Blob, InFlightDealing, KeyedSnapshot, ListSnapshot, Redistribution};
+use flott_core::schema::Schema;
 use flott_core::{Error, MaxParallelism, Result};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -18,6 +20,8 @@ use std::sync::Arc;
 pub struct SubtaskRestore {
     /// Files that hold some of the subtask's key groups, maybe beside others.
     pub keyed: Vec<KeyedSnapshot>,
+    /// What the states are that are in them, as far as the checkpoint says it.
+    pub states: Vec<Arc<StateDescription>>,
     /// Operator state by name.
     pub lists: BTreeMap<String, ListRestore>,
     /// What was on its way to some of the old subtasks, and how far event time had come there.
@@ -42,6 +46,8 @@ pub struct InFlightRestore {
 pub struct ListRestore {
     /// What happens to the items at another parallelism.
     pub redistribution: Redistribution,
+    /// What the items are, if that is known.
+    pub schema: Option<Arc<Schema>>,
     /// Another subtask has the same items and carries them along if no one registers the list.
     pub copy: bool,
     /// Where the items are.
@@ -78,6 +84,7 @@ pub fn redistribute(operator: &OperatorMetadata, max: MaxParallelism, parallelis
         let range = max.range(index, parallelism);
         let keyed = operator.subtasks.iter().filter_map(|s| s.keyed.as_ref());
         subtask.keyed = keyed.filter(|k| k.range.intersects(range)).cloned().collect();
+        subtask.states.clone_from(&operator.states);
     }
     if !finished {
         deal_out_in_flight(operator, max, &mut subtasks);
@@ -165,12 +172,15 @@ fn lists_by_name(operator: &OperatorMetadata) -> BTreeMap<&str, Vec<OldList<'_>>
 }
 
 fn deal_out(name: &str, lists: &[OldList<'_>], same_parallelism: bool, subtasks: &mut [SubtaskRestore]) {
-    let Some(redistribution) = lists.first().map(|old| old.list.redistribution) else { return };
+    let Some(first) = lists.first().map(|old| old.list) else { return };
+    let redistribution = first.redistribution;
     let count = subtasks.len();
     let mut give = |subtask: usize, copy: bool, piece: ListPiece| {
         let Some(subtask) = subtasks.get_mut(subtask).filter(|_| !piece.items.is_empty()) else { return };
         let list = subtask.lists.entry(name.to_owned());
-        list.or_insert_with(|| ListRestore { redistribution, copy, pieces: Vec::new() }).pieces.push(piece);
+        list.or_insert_with(|| ListRestore { redistribution, schema: first.schema.clone(), copy, pieces: Vec::new() })
+            .pieces
+            .push(piece);
     };
     match redistribution {
         Redistribution::Split if same_parallelism => {

@@ -2,7 +2,8 @@
 //! fails loses nothing: the next one has the same file and writes it.
 
 use super::transfer::Source;
-use crate::snapshot::StoreFiles;
+use crate::canonical::StateDescription;
+use crate::snapshot::{StoreFiles, TablePart};
 use bytes::Bytes;
 use flott_core::KeyGroupRange;
 use std::any::Any;
@@ -102,8 +103,12 @@ pub struct KeyedFiles {
     pub range: KeyGroupRange,
     /// Of a table in memory: the full file first, then the changes, oldest first. Of a store: its files.
     pub files: Vec<Arc<StateFile>>,
+    /// What the states are that are in them.
+    pub states: Vec<Arc<StateDescription>>,
     /// Set if they are a store's: which one's, and the name of each.
     pub store: Option<StoreFiles>,
+    /// Set if they are the tables of a canonical savepoint: what each holds.
+    pub tables: Vec<TablePart>,
 }
 
 impl KeyedFiles {

@@ -76,7 +76,7 @@ impl CheckpointStorage {
     /// The checkpoints of one job.
     pub fn job(&self, id: JobId) -> JobCheckpoints {
         let copies = self.copies.clone().map(|copies| JobCopies::new(copies, id));
-        JobCheckpoints::new(self.store.child(&id.to_string()), copies)
+        JobCheckpoints::new(self, self.store.child(&id.to_string()), copies)
     }
 
     /// The folder, for people.

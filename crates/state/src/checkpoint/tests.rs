@@ -76,6 +76,7 @@ impl Counter {
 /// Metadata of a checkpoint with one operator of one subtask.
 fn metadata(job_name: &str, id: u64, completed_at: i64, snapshot: OperatorSnapshot) -> CheckpointMetadata {
     let operator = OperatorMetadata {
+        states: Vec::new(),
         id: OperatorId::from_uid("count"),
         uid: Some("count".into()),
         name: "count".into(),

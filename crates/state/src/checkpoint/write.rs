@@ -27,7 +27,7 @@ impl JobCheckpoints {
             Some(keyed) => Some(self.write_keyed(checkpoint, &keyed, inline_bytes_max).await?),
             None => None,
         };
-        let lists = lists.into_iter().filter(|(_, _, items)| !items.is_empty());
+        let lists = lists.into_iter().filter(|list| !list.items.is_empty());
         let lists = all(lists.map(|list| self.write_list(checkpoint, list, inline_bytes_max)).collect()).await?;
         Ok(OperatorSnapshot { keyed, lists: lists.into_iter().collect(), in_flight: None })
     }
@@ -66,7 +66,8 @@ impl JobCheckpoints {
             Some(files) => files,
             None => all(keyed.files.iter().map(|file| self.write_state_file(checkpoint, file)).collect()).await?,
         };
-        Ok(KeyedSnapshot { range: keyed.range, files, store: keyed.store.clone() })
+        let (states, store, tables) = (keyed.states.clone(), keyed.store.clone(), keyed.tables.clone());
+        Ok(KeyedSnapshot { range: keyed.range, files, states, store, tables })
     }
 
     async fn write_state_file(&self, checkpoint: CheckpointId, file: &StateFile) -> Result<Blob> {
@@ -86,7 +87,7 @@ impl JobCheckpoints {
     async fn write_list(
         &self,
         checkpoint: CheckpointId,
-        (name, redistribution, items): EncodedList,
+        EncodedList { name, redistribution, schema, items }: EncodedList,
         inline_bytes_max: u64,
     ) -> Result<(String, ListSnapshot)> {
         let lengths =
@@ -94,7 +95,7 @@ impl JobCheckpoints {
                 Error::limit(format!("an item of operator state `{name}` has more than 4 GiB; split it"))
             })?;
         let items = self.write_blob(checkpoint, items.concat(), inline_bytes_max).await?;
-        Ok((name, ListSnapshot { redistribution, lengths, items }))
+        Ok((name, ListSnapshot { redistribution, schema, lengths, items }))
     }
 }
 

@@ -3,9 +3,10 @@
 
 use super::KeyedState;
 use super::opened::{KeyedPart, SnapshotKind};
+use crate::canonical::{Chunk, StateDescription};
 use crate::store::KeyedStore;
 use bytes::Bytes;
-use flott_core::{Error, Key, ProcessingTime, Result};
+use flott_core::{Error, Key, KeyGroup, ProcessingTime, Result};
 use std::any::Any;
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
@@ -66,6 +67,22 @@ pub trait AnyKeyedState: Send {
     /// # Errors
     /// `Corrupt` when a file is not what it should be.
     fn restore(&mut self, file: Bytes) -> Result<()>;
+    /// Says what the states are that are restored, before any is registered: a type that has changed since reads what was
+    /// written. What is not said is read as it is.
+    fn describe_restored(&mut self, states: &[Arc<StateDescription>]);
+    /// Takes rows of a state, of which those of other key groups are skipped. Called before any state is registered, and
+    /// in the end [`AnyKeyedState::finish_rows`].
+    ///
+    /// # Errors
+    /// `Corrupt` when two rows say different things about the same.
+    fn restore_rows(&mut self, state: &Arc<StateDescription>, rows: &Chunk) -> Result<()>;
+    /// All rows have come of a state's key groups before `end`.
+    ///
+    /// # Errors
+    /// `Corrupt` when the rows make no sense.
+    fn finish_rows(&mut self, state: &str, end: KeyGroup) -> Result<()>;
+    /// What every state is, also those that were restored and that no one has registered.
+    fn descriptions(&self) -> Vec<Arc<StateDescription>>;
     /// In batch mode, at the end of keys: timers that are registered from now on are ignored, as in Flink. They would
     /// be due at once, and one that registers itself again would be so for ever.
     fn quiesce_timers(&mut self);
@@ -110,6 +127,22 @@ impl<K: Key> AnyKeyedState for KeyedState<K> {
 
     fn restore(&mut self, file: Bytes) -> Result<()> {
         self.add_restored(file)
+    }
+
+    fn describe_restored(&mut self, states: &[Arc<StateDescription>]) {
+        self.restored.describe(states);
+    }
+
+    fn restore_rows(&mut self, state: &Arc<StateDescription>, rows: &Chunk) -> Result<()> {
+        self.add_restored_rows(state, rows)
+    }
+
+    fn finish_rows(&mut self, state: &str, end: KeyGroup) -> Result<()> {
+        self.finish_restored_rows(state, end)
+    }
+
+    fn descriptions(&self) -> Vec<Arc<StateDescription>> {
+        KeyedState::descriptions(self)
     }
 
     fn quiesce_timers(&mut self) {

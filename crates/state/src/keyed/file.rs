@@ -7,10 +7,9 @@
 //! ([`crate::Blob`]) and checked before it comes here.
 
 use super::shape::StateShape;
-use super::table::{AnyTable, Counts};
+use super::table::Counts;
 use bytes::{Buf, Bytes};
-use flott_core::{Error, Key, KeyGroup, KeyGroupRange, Result};
-use std::collections::BTreeMap;
+use flott_core::{Error, KeyGroup, Result};
 
 const MAGIC: &[u8; 4] = b"FLKS";
 const VERSION: u8 = 1;
@@ -96,106 +95,19 @@ impl FileWriter {
 }
 
 /// A section of a restored file.
-struct Section {
-    group: KeyGroup,
-    counts: Counts,
-    bytes: Bytes,
-}
-
-struct RestoredState {
-    shape: StateShape,
-    sections: Vec<Section>,
-}
-
-/// What restored files hold, by the name of the state, until that state is registered. A state that never is stays
-/// here and is copied into every full file: nothing is lost because a job does not touch it.
-#[derive(Default)]
-pub(super) struct Restored {
-    states: BTreeMap<String, RestoredState>,
-}
-
-impl Restored {
-    pub fn names(&self) -> Vec<String> {
-        self.states.keys().cloned().collect()
-    }
-
-    pub fn states(&self) -> impl Iterator<Item = (String, StateShape)> {
-        self.states.iter().map(|(name, state)| (name.clone(), state.shape))
-    }
-
-    pub fn shape(&self, name: &str) -> Option<StateShape> {
-        self.states.get(name).map(|s| s.shape)
-    }
-
-    /// Reads a file; sections of groups outside of `range` are skipped.
-    pub fn add(&mut self, range: KeyGroupRange, file: Bytes) -> Result<()> {
-        let mut reader = FileReader::open(file)?;
-        let states = reader.states()?;
-        for (name, shape) in &states {
-            let known = self.states.entry(name.clone());
-            let known = known.or_insert_with(|| RestoredState { shape: *shape, sections: Vec::new() });
-            if known.shape != *shape {
-                return Err(Error::corrupt(format!(
-                    "the files of keyed state do not belong together: \
-                     state `{name}` is {} in one and {shape} in another",
-                    known.shape
-                )));
-            }
-        }
-        while let Some((state, section)) = reader.section()? {
-            let name = states.get(state).map(|(name, _)| name).ok_or_else(ends_early)?;
-            if !range.contains(section.group) {
-                continue;
-            }
-            if let Some(state) = self.states.get_mut(name) {
-                state.sections.push(section);
-            }
-        }
-        Ok(())
-    }
-
-    /// Moves what there is under `name` into its table.
-    pub fn apply<K: Key>(&mut self, name: &str, shape: StateShape, table: &mut dyn AnyTable<K>) -> Result<()> {
-        let Some(state) = self.states.remove(name) else { return Ok(()) };
-        let misfit = |why: &str| {
-            Error::corrupt(format!(
-                "state `{name}` of the checkpoint does not fit this job: {why}; \
-                 register it with the types it was written with, or under another name to start it empty"
-            ))
-        };
-        if state.shape != shape {
-            return Err(misfit(&format!("it is {} and the job registers {shape}", state.shape)));
-        }
-        for section in state.sections {
-            table
-                .restore_group(section.group, section.counts, &section.bytes)
-                .map_err(|e| misfit(e.message()).with_source(e))?;
-        }
-        Ok(())
-    }
-
-    /// Copies everything into a file that lists it.
-    pub fn copy_to(&self, writer: &mut FileWriter) -> Result<()> {
-        for (name, state) in &self.states {
-            let Some(number) = writer.number(name) else { continue };
-            for section in &state.sections {
-                writer.section(number, section.group, |out| {
-                    out.extend_from_slice(&section.bytes);
-                    Ok(section.counts)
-                })?;
-            }
-        }
-        Ok(())
-    }
+pub(super) struct Section {
+    pub group: KeyGroup,
+    pub counts: Counts,
+    pub bytes: Bytes,
 }
 
 /// Takes a file apart.
-struct FileReader {
+pub(super) struct FileReader {
     rest: Bytes,
 }
 
 impl FileReader {
-    fn open(mut rest: Bytes) -> Result<FileReader> {
+    pub fn open(mut rest: Bytes) -> Result<FileReader> {
         if rest.len() < MAGIC.len() || rest.split_to(MAGIC.len()) != MAGIC[..] {
             return Err(Error::corrupt("the file is not one of keyed state; restore another checkpoint"));
         }
@@ -209,7 +121,8 @@ impl FileReader {
         Ok(FileReader { rest })
     }
 
-    fn states(&mut self) -> Result<Vec<(String, StateShape)>> {
+    /// The states that the file is of.
+    pub fn states(&mut self) -> Result<Vec<(String, StateShape)>> {
         let count = self.rest.try_get_u16_le().map_err(|_| ends_early())?;
         (0..count)
             .map(|_| {
@@ -227,7 +140,7 @@ impl FileReader {
     }
 
     /// The next section and the number of its state.
-    fn section(&mut self) -> Result<Option<(usize, Section)>> {
+    pub fn section(&mut self) -> Result<Option<(usize, Section)>> {
         if self.rest.is_empty() {
             return Ok(None);
         }
@@ -248,6 +161,6 @@ impl FileReader {
     }
 }
 
-fn ends_early() -> Error {
+pub(super) fn ends_early() -> Error {
     Error::corrupt("the file of keyed state ends too early; restore an older checkpoint")
 }

@@ -5,10 +5,13 @@
 //! The runtime sees all of it through [`AnyKeyedState`].
 
 mod any;
+mod bulk;
 mod file;
 mod kinds;
 mod map;
 mod opened;
+mod restored;
+mod rows;
 mod shape;
 mod snapshot;
 mod state;
@@ -22,6 +25,8 @@ pub use any::{AnyKeyedState, StateAccess};
 pub use kinds::{AggregateFunction, AggregatingState, ListState, MapState, ReducingState, ValueState};
 pub use map::KeyMap;
 pub use opened::{KeyedPart, SnapshotKind, StoreSnapshot};
+pub use rows::{RowWalk, TakeRow};
+pub(crate) use shape::StateShape;
 pub use state::{KeyedState, PREFETCH_KEYS, TableId, TimersId};
 pub use table::{KeySlot, StateTable};
 pub use timers::{TimerKind, Timers};

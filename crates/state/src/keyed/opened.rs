@@ -12,6 +12,7 @@ use super::KeyedState;
 use super::snapshot::Opened;
 use super::state::Named;
 use super::table::Take;
+use crate::canonical::StateDescription;
 use crate::checkpoint::{KeyedFiles, SnapshotFolder, StateFile};
 use crate::snapshot::StoreFiles;
 use crate::store::{KeyedStore, StoreFile};
@@ -47,6 +48,7 @@ pub struct StoreSnapshot {
     /// How many of these there are.
     frozen: Arc<AtomicUsize>,
     shared: Arc<SharedFiles>,
+    states: Vec<Arc<StateDescription>>,
 }
 
 /// The files that snapshots of a store share, by their names, as far as the last snapshot had them.
@@ -59,14 +61,20 @@ impl StoreSnapshot {
         range: KeyGroupRange,
         frozen: Arc<AtomicUsize>,
         shared: Arc<SharedFiles>,
+        states: Vec<Arc<StateDescription>>,
     ) -> Self {
         frozen.fetch_add(1, Ordering::AcqRel);
-        StoreSnapshot { store, range, frozen, shared }
+        StoreSnapshot { store, range, frozen, shared, states }
     }
 
     /// The key groups of the store.
     pub fn range(&self) -> KeyGroupRange {
         self.range
+    }
+
+    /// What the states are that are in it.
+    pub fn states(&self) -> &[Arc<StateDescription>] {
+        &self.states
     }
 
     /// Has the store put its files into a folder. Blocks.
@@ -78,20 +86,24 @@ impl StoreSnapshot {
     }
 
     /// Has the store put its files into `folder`, from which they are written to storage: those that an earlier
-    /// snapshot had are not written again. The folder is dropped when it is not needed any more. Blocks.
+    /// snapshot had are not written again, unless `kind` is a savepoint. The folder is dropped when it is not needed any
+    /// more. Blocks.
     ///
     /// # Errors
     /// Those of [`KeyedStore::snapshot`].
     pub fn take(
         self,
+        kind: SnapshotKind,
         folder: SnapshotFolder,
         backend: &str,
         name_file: &mut dyn FnMut() -> String,
     ) -> Result<KeyedFiles> {
         let files = self.store.snapshot(folder.path())?;
         let folder = Arc::new(folder);
-        let mut shared = self.shared.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let before = std::mem::take(&mut *shared);
+        let mut own = BTreeMap::new();
+        let mut of_checkpoints = self.shared.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let shared = if kind == SnapshotKind::Savepoint { &mut own } else { &mut *of_checkpoints };
+        let before = std::mem::take(shared);
         let (mut names, mut taken) = (Vec::new(), Vec::new());
         for StoreFile { name, len, shared: is_shared } in files {
             let file = match before.get(&name).filter(|_| is_shared) {
@@ -105,7 +117,7 @@ impl StoreSnapshot {
             taken.push(file);
         }
         let store = Some(StoreFiles { backend: backend.to_owned(), names });
-        Ok(KeyedFiles { range: self.range, files: taken, store })
+        Ok(KeyedFiles { range: self.range, files: taken, states: self.states.clone(), store, tables: Vec::new() })
     }
 }
 
@@ -115,8 +127,15 @@ impl Drop for StoreSnapshot {
     }
 }
 
+/// A snapshot that is being taken.
+pub(super) struct OpenSnapshot {
+    progress: Progress,
+    /// What the states are that it holds.
+    states: Vec<Arc<StateDescription>>,
+}
+
 /// How far an open snapshot has been taken.
-pub(super) enum OpenSnapshot {
+enum Progress {
     Files(Opened),
     /// How many tables there were when it was opened, and which table and group are written next.
     Store {
@@ -132,9 +151,18 @@ impl<K: Key> KeyedState<K> {
             // Its files stay in the chain, so nothing that it took is lost.
             self.continue_snapshot(usize::MAX, name_file)?;
         }
-        let opened = if self.stored.is_some() {
+        if self.stored.is_some()
+            && let Some(name) = self.restored.names().first()
+        {
+            return Err(Error::invalid(format!(
+                "state `{name}` comes from a checkpoint of an earlier Flott, no operator registers it, and the state backend \
+                 cannot carry it along; register it, or take one more checkpoint with `state.backend.type: hashmap` first"
+            )));
+        }
+        let states = self.descriptions();
+        let progress = if self.stored.is_some() {
             self.tables.iter_mut().for_each(|t| t.table.open(Take::Unwritten));
-            OpenSnapshot::Store { tables: self.tables.len(), table: 0, place: 0 }
+            Progress::Store { tables: self.tables.len(), table: 0, place: 0 }
         } else {
             let take = match kind {
                 SnapshotKind::Savepoint => Take::Copy,
@@ -145,9 +173,9 @@ impl<K: Key> KeyedState<K> {
             if take == Take::All {
                 self.chain.begin_full();
             }
-            OpenSnapshot::Files(Opened::new(take, &mut self.tables, &self.restored)?)
+            Progress::Files(Opened::new(take, &mut self.tables, &mut self.restored)?)
         };
-        self.opened = Some(opened);
+        self.opened = Some(OpenSnapshot { progress, states });
         Ok(())
     }
 
@@ -181,9 +209,9 @@ impl<K: Key> KeyedState<K> {
         name_file: &mut dyn FnMut() -> String,
     ) -> Result<bool> {
         let (range, now) = (self.range(), self.now());
-        match opened {
-            OpenSnapshot::Files(files) => files.go_on(&mut self.tables, (range, now), bytes, name_file),
-            OpenSnapshot::Store { tables, table, place } => {
+        match &mut opened.progress {
+            Progress::Files(files) => files.go_on(&mut self.tables, (range, now), bytes, name_file),
+            Progress::Store { tables, table, place } => {
                 write_more(&mut self.tables[..*tables], (table, place), range.len(), bytes)
             }
         }
@@ -191,13 +219,15 @@ impl<K: Key> KeyedState<K> {
 
     fn finish_snapshot(&mut self, opened: OpenSnapshot) -> Result<KeyedPart> {
         let range = self.range();
-        match (opened, &self.stored) {
-            (OpenSnapshot::Files(files), _) => {
+        let OpenSnapshot { progress, states } = opened;
+        match (progress, &self.stored) {
+            (Progress::Files(files), _) => {
                 let take = files.take;
-                Ok(KeyedPart::Files(KeyedFiles { range, files: self.chain.add(take, files.into_files()), store: None }))
+                let files = self.chain.add(take, files.into_files());
+                Ok(KeyedPart::Files(KeyedFiles { range, files, states, store: None, tables: Vec::new() }))
             }
-            (OpenSnapshot::Store { .. }, Some(stored)) => Ok(KeyedPart::Store(stored.freeze(range))),
-            (OpenSnapshot::Store { .. }, None) => Err(Error::internal("a snapshot of a store has no store")),
+            (Progress::Store { .. }, Some(stored)) => Ok(KeyedPart::Store(stored.freeze(range, states))),
+            (Progress::Store { .. }, None) => Err(Error::internal("a snapshot of a store has no store")),
         }
     }
 }

@@ -5,7 +5,7 @@ use std::fmt;
 
 /// What kind of state a table holds, and whether its values carry stamps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum StateShape {
+pub(crate) enum StateShape {
     /// Whatever an operator of Flott keeps for itself.
     Table,
     /// One value: also the accumulators of reducing and aggregating state.
@@ -48,6 +48,13 @@ impl StateShape {
             5 if !timed => Some(StateShape::Timers),
             _ => None,
         }
+    }
+
+    /// Whether a table of this shape takes what was written in the other: one value looks the same whether an operator
+    /// or its user keeps it.
+    pub fn takes(self, written: StateShape) -> bool {
+        let is_one = |shape| matches!(shape, StateShape::Table | StateShape::Value { timed: false });
+        self == written || is_one(self) && is_one(written)
     }
 
     /// The same kind with or without stamps.

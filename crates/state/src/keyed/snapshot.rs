@@ -3,7 +3,8 @@
 //! A snapshot is opened at once and then taken bit by bit, into one more file. A file's bytes stay in memory until they
 //! are safe in storage, so a checkpoint that fails loses nothing: the next one has the same file in its chain and writes it.
 
-use super::file::{FileWriter, Restored};
+use super::file::FileWriter;
+use super::restored::Restored;
 use super::state::Named;
 use super::table::Take;
 use crate::checkpoint::StateFile;
@@ -73,10 +74,10 @@ pub(super) struct Opened {
 impl Opened {
     /// Opens the snapshot of tables and of what no one has registered, which a full one carries along: at once, for it
     /// may be registered before the rest has been taken.
-    pub fn new<K: Key>(take: Take, tables: &mut [Named<K>], restored: &Restored) -> Result<Opened> {
+    pub fn new<K: Key>(take: Take, tables: &mut [Named<K>], restored: &mut Restored) -> Result<Opened> {
         let room: usize = tables.iter().map(|t| t.table.snapshot_bytes(take)).sum();
         let carried = restored.states().filter(|_| take != Take::Changes);
-        let names = tables.iter().map(|t| (t.name.clone(), t.shape)).chain(carried).collect();
+        let names: Vec<_> = tables.iter().map(|t| (t.name.clone(), t.shape)).chain(carried).collect();
         tables.iter_mut().for_each(|t| t.table.open(take));
         let mut writer = FileWriter::new(names, room.min(FILE_BYTES_MAX));
         if take != Take::Changes {

@@ -1,7 +1,7 @@
 //! The keyed state of one operator: its tables, its timers, the current key.
 
-use super::file::Restored;
 use super::opened::OpenSnapshot;
+use super::restored::Restored;
 use super::shape::StateShape;
 use super::snapshot::Chain;
 use super::stored::StoredState;
@@ -9,9 +9,12 @@ use super::table::{AnyTable, Arrange, NamesForm, StateTable};
 use super::timers::AnyTimers;
 use super::ttl::Ttl;
 use super::{KeyMap, KeySlot, TimerKind, Timers};
+use crate::canonical::{Chunk, EntrySchema, StateDescription, TableKind};
 use crate::store::{KeyedStore, StateNumber};
 use bytes::Bytes;
-use flott_core::{Data, Error, Key, KeyGroupRange, MaxParallelism, ProcessingTime, Result};
+use flott_core::schema::Schema;
+use flott_core::time::millis;
+use flott_core::{Data, Error, Key, KeyGroup, KeyGroupRange, MaxParallelism, ProcessingTime, Result};
 use std::any::Any;
 use std::marker::PhantomData;
 use std::sync::Arc;
@@ -52,6 +55,7 @@ impl<N> Copy for TimersId<N> {}
 pub(super) struct Named<K> {
     pub name: String,
     pub shape: StateShape,
+    pub description: Arc<StateDescription>,
     pub table: Box<dyn AnyTable<K>>,
 }
 
@@ -119,7 +123,7 @@ impl<K: Key> KeyedState<K> {
     /// `Invalid` when the name is taken; `Corrupt` when the checkpoint holds something of another type under it.
     pub fn register<N: Key, V: Data>(&mut self, name: &str) -> Result<TableId<N, V>> {
         let table = self.restored_table(name, StateShape::Table, Arrange::Flat, None)?;
-        self.add_table(name, StateShape::Table, table)
+        self.add_table(name, StateShape::Table, table, None)
     }
 
     /// As [`KeyedState::register`], for namespaces that many keys share, as windows of the same bounds do: what is
@@ -129,7 +133,7 @@ impl<K: Key> KeyedState<K> {
     /// As [`KeyedState::register`].
     pub fn register_parted<N: Key, V: Data>(&mut self, name: &str) -> Result<TableId<N, V>> {
         let table = self.restored_table(name, StateShape::Table, Arrange::ByNamespace, None)?;
-        self.add_table(name, StateShape::Table, table)
+        self.add_table(name, StateShape::Table, table, None)
     }
 
     /// A table with what the checkpoint holds under `name`, which must be of this shape. `stamp` is that of values
@@ -146,7 +150,7 @@ impl<K: Key> KeyedState<K> {
             stored.check(name, shape)?;
             table.put_on(stored.store.clone(), StateNumber::of(name), NamesForm::KEY_FIRST, stamp);
         }
-        self.restored.apply(name, shape, &mut table)?;
+        self.restored.apply(name, shape, entry_schema::<K, N, V>, &mut table)?;
         Ok(table)
     }
 
@@ -173,7 +177,7 @@ impl<K: Key> KeyedState<K> {
         timed: bool,
     ) -> Result<StateTable<K, (), KeyMap<UK, W>>> {
         let mut maps = StateTable::new(self.max, self.range, Arrange::Flat);
-        self.restored.apply(name, StateShape::WholeMap { timed }, &mut maps)?;
+        self.restored.apply(name, StateShape::WholeMap { timed }, entry_schema::<K, (), KeyMap<UK, W>>, &mut maps)?;
         Ok(maps)
     }
 
@@ -197,6 +201,7 @@ impl<K: Key> KeyedState<K> {
         name: &str,
         shape: StateShape,
         table: StateTable<K, N, V>,
+        ttl: Option<Ttl>,
     ) -> Result<TableId<N, V>> {
         if self.tables.iter().any(|t| t.name == name) {
             return Err(Error::invalid(format!(
@@ -219,7 +224,9 @@ impl<K: Key> KeyedState<K> {
         }
         // A file before may hold, as unregistered, what the table holds now.
         self.chain.restart();
-        self.tables.push(Named { name: name.to_owned(), shape, table: Box::new(table) });
+        let ttl_ms = ttl.map(|ttl| millis(ttl.duration()).unsigned_abs());
+        let description = Arc::new(StateDescription::new(name, shape, entry_schema::<K, N, V>(), ttl_ms));
+        self.tables.push(Named { name: name.to_owned(), shape, description, table: Box::new(table) });
         Ok(TableId { number: self.tables.len() - 1, types: PhantomData })
     }
 
@@ -269,8 +276,8 @@ impl<K: Key> KeyedState<K> {
         let mut table = StateTable::new(self.max, self.range, Arrange::Flat);
         table.put_on(stored.store.clone(), StateNumber::of(name), NamesForm::TIME_FIRST, None);
         table.pin();
-        self.restored.apply(name, StateShape::Table, &mut table)?;
-        self.add_table(name, StateShape::Timers, table)
+        self.restored.apply(name, StateShape::Table, entry_schema::<K, (i64, N), ()>, &mut table)?;
+        self.add_table(name, StateShape::Timers, table, None)
     }
 
     /// Registers a timer of the current key. The same (key, namespace, time) twice is one timer. Returns whether it
@@ -439,8 +446,29 @@ impl<K: Key> KeyedState<K> {
         }
     }
 
+    /// What every state is, also those that were restored and that no one has registered.
+    pub fn descriptions(&self) -> Vec<Arc<StateDescription>> {
+        let registered = self.tables.iter().map(|table| &table.description);
+        registered.chain(self.restored.descriptions()).cloned().collect()
+    }
+
+    /// Says more exactly what kind of state a value is.
+    pub(super) fn set_kind(&mut self, name: &str, kind: TableKind) {
+        if let Some(named) = self.tables.iter_mut().find(|table| table.name == name) {
+            Arc::make_mut(&mut named.description).table.kind = kind;
+        }
+    }
+
     pub(super) fn add_restored(&mut self, file: Bytes) -> Result<()> {
-        self.restored.add(self.range, file)
+        self.restored.add(self.range, self.stored.as_ref(), file)
+    }
+
+    pub(super) fn add_restored_rows(&mut self, state: &Arc<StateDescription>, rows: &Chunk) -> Result<()> {
+        self.restored.add_rows(state, self.range, self.stored.as_ref(), rows)
+    }
+
+    pub(super) fn finish_restored_rows(&mut self, state: &str, end: KeyGroup) -> Result<()> {
+        self.restored.finish_rows(state, end)
     }
 
     pub(super) fn restored_names(&self) -> Vec<String> {
@@ -450,6 +478,11 @@ impl<K: Key> KeyedState<K> {
     pub(super) fn tables(&self) -> impl Iterator<Item = &dyn AnyTable<K>> {
         self.tables.iter().map(|t| &*t.table)
     }
+}
+
+/// The schemas of a table's entries.
+fn entry_schema<K: Key, N: Key, V: Data>() -> EntrySchema {
+    EntrySchema { key: Schema::of::<K>(), namespace: Schema::of::<N>(), value: Schema::of::<V>() }
 }
 
 #[cold]

@@ -3,6 +3,7 @@
 use super::opened::{SharedFiles, StoreSnapshot};
 use super::shape::StateShape;
 use super::state::KeyedState;
+use crate::canonical::StateDescription;
 use crate::store::{ABOUT_GROUP, KeyedStore, Rows, StateNumber, WriteBatch, store_key};
 use flott_core::{Error, Key, KeyGroupRange, Result};
 use std::sync::Arc;
@@ -26,8 +27,8 @@ impl StoredState {
     }
 
     /// Nothing is written from now on, until the result is dropped.
-    pub fn freeze(&self, range: KeyGroupRange) -> StoreSnapshot {
-        StoreSnapshot::new(self.store.clone(), range, self.frozen.clone(), self.shared.clone())
+    pub fn freeze(&self, range: KeyGroupRange, states: Vec<Arc<StateDescription>>) -> StoreSnapshot {
+        StoreSnapshot::new(self.store.clone(), range, self.frozen.clone(), self.shared.clone(), states)
     }
 
     /// The shape in which the store holds a state, if it does.
@@ -56,7 +57,7 @@ impl StoredState {
     /// Refuses a state that the store holds in another shape.
     pub fn check(&self, name: &str, shape: StateShape) -> Result<()> {
         match self.shape(name)? {
-            Some(held) if held != shape => Err(Error::corrupt(format!(
+            Some(held) if !shape.takes(held) => Err(Error::invalid(format!(
                 "state `{name}` of the checkpoint does not fit this job: it is {held} and the job registers {shape}; \
                  register it as it was written, or under another name to start it empty"
             ))),

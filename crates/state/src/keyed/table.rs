@@ -17,6 +17,8 @@ mod names;
 mod ordered;
 mod part;
 mod prefetch;
+mod readers;
+mod restore;
 mod snapshot;
 mod stored;
 
@@ -24,7 +26,9 @@ pub(super) use clock::Take;
 pub(super) use encode::NamesForm;
 pub(super) use expire::{Expire, Expired};
 pub(super) use layout::Arrange;
+pub(super) use readers::Readers;
 pub(super) use snapshot::{AnyTable, Counts};
+pub(super) use stored::group_range;
 
 use clock::Clock;
 use encode::Form;

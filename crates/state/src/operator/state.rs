@@ -3,12 +3,31 @@
 use super::broadcast::BroadcastContent;
 use super::{BroadcastState, OperatorListState};
 use crate::snapshot::Redistribution;
-use flott_core::{Data, Error, Key, Result, codec};
+use flott_core::schema::{Decoder, Schema};
+use flott_core::{Data, Error, ErrorKind, Key, Result, codec, error::ResultExt};
 use std::any::Any;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
-/// A list as it goes into a checkpoint: name, what happens to it at another parallelism, encoded items.
-pub type EncodedList = (String, Redistribution, Vec<Vec<u8>>);
+/// A list as it goes into a checkpoint and comes out of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EncodedList {
+    /// Its name.
+    pub name: String,
+    /// What happens to it at another parallelism.
+    pub redistribution: Redistribution,
+    /// What the items are, if they are more than bytes; of a broadcast map pairs.
+    pub schema: Option<Arc<Schema>>,
+    /// The encoded items.
+    pub items: Vec<Vec<u8>>,
+}
+
+impl EncodedList {
+    /// A list of whose items nobody but its owner knows what they are.
+    pub fn of_bytes(name: &str, redistribution: Redistribution, items: Vec<Vec<u8>>) -> EncodedList {
+        EncodedList { name: name.to_owned(), redistribution, schema: None, items }
+    }
+}
 
 /// All non-keyed state of an operator in a subtask. Items are typed once the operator has registered them, and
 /// encoded before; what it never registers is carried along into the next checkpoint.
@@ -23,11 +42,13 @@ pub struct OperatorState {
 struct Registered {
     name: String,
     redistribution: Redistribution,
+    schema: Arc<Schema>,
     content: Box<dyn Content>,
 }
 
 struct Encoded {
     redistribution: Redistribution,
+    schema: Option<Arc<Schema>>,
     items: Vec<Vec<u8>>,
     /// Another subtask carries the same items along, so this one must not.
     copy: bool,
@@ -55,8 +76,9 @@ impl OperatorState {
     /// # Errors
     /// `Invalid` when the name is taken; `Corrupt` when the checkpoint holds something else under it.
     pub fn list<T: Data>(&mut self, name: &str, redistribution: Redistribution) -> Result<OperatorListState<T>> {
-        let items: Vec<T> = self.restored(name, redistribution)?;
-        Ok(OperatorListState::new(self.add(name, redistribution, Box::new(items))?))
+        let schema = Arc::new(Schema::of::<T>());
+        let items: Vec<T> = self.restored(name, redistribution, &schema)?;
+        Ok(OperatorListState::new(self.add(name, redistribution, schema, Box::new(items))?))
     }
 
     /// Registers the broadcast map `name` and fills it with what was restored for it.
@@ -64,9 +86,10 @@ impl OperatorState {
     /// # Errors
     /// As [`OperatorState::list`].
     pub fn broadcast<K: Key, V: Data>(&mut self, name: &str) -> Result<BroadcastState<K, V>> {
-        let pairs: Vec<(K, V)> = self.restored(name, Redistribution::Broadcast)?;
+        let schema = Arc::new(Schema::of::<(K, V)>());
+        let pairs: Vec<(K, V)> = self.restored(name, Redistribution::Broadcast, &schema)?;
         let content: BroadcastContent<K, V> = pairs.into_iter().collect();
-        Ok(BroadcastState::new(self.add(name, Redistribution::Broadcast, Box::new(content))?))
+        Ok(BroadcastState::new(self.add(name, Redistribution::Broadcast, schema, Box::new(content))?))
     }
 
     /// Every list as it goes into a checkpoint; a broadcast map is a list of its pairs.
@@ -76,20 +99,27 @@ impl OperatorState {
     pub fn snapshot(&self) -> Result<Vec<EncodedList>> {
         let mut lists = Vec::new();
         for state in &self.registered {
-            lists.push((state.name.clone(), state.redistribution, state.content.encode()?));
+            lists.push(EncodedList {
+                name: state.name.clone(),
+                redistribution: state.redistribution,
+                schema: Some(state.schema.clone()),
+                items: state.content.encode()?,
+            });
         }
         for (name, list) in self.encoded.iter().filter(|(_, list)| !list.copy) {
-            lists.push((name.clone(), list.redistribution, list.items.clone()));
+            let Encoded { redistribution, schema, items, .. } = list;
+            let (schema, items) = (schema.clone(), items.clone());
+            lists.push(EncodedList { name: name.clone(), redistribution: *redistribution, schema, items });
         }
         Ok(lists)
     }
 
-    /// Adds items of a checkpoint to the list `name`, which is not registered yet.
+    /// Adds items of a checkpoint to a list that is not registered yet.
     ///
     /// # Errors
     /// `Invalid` when it is.
-    pub fn restore(&mut self, name: &str, redistribution: Redistribution, items: Vec<Vec<u8>>) -> Result<()> {
-        self.restore_items(name, redistribution, items, false)
+    pub fn restore(&mut self, list: EncodedList) -> Result<()> {
+        self.restore_items(list, false)
     }
 
     /// As [`OperatorState::restore`], for items of a union list that another subtask carries along if no one
@@ -97,14 +127,14 @@ impl OperatorState {
     ///
     /// # Errors
     /// As [`OperatorState::restore`].
-    pub fn restore_copy(&mut self, name: &str, redistribution: Redistribution, items: Vec<Vec<u8>>) -> Result<()> {
-        self.restore_items(name, redistribution, items, true)
+    pub fn restore_copy(&mut self, list: EncodedList) -> Result<()> {
+        self.restore_items(list, true)
     }
 
     /// Replaces the runtime's own list `name` by items that are already encoded. At another parallelism they are
     /// dealt out one by one.
     pub fn set_items(&mut self, name: &str, items: Vec<Vec<u8>>) {
-        let list = Encoded { redistribution: Redistribution::Split, items, copy: false };
+        let list = Encoded { redistribution: Redistribution::Split, schema: None, items, copy: false };
         self.encoded.insert(name.to_owned(), list);
     }
 
@@ -118,46 +148,51 @@ impl OperatorState {
         self.encoded.keys().cloned().collect()
     }
 
-    fn restore_items(
-        &mut self,
-        name: &str,
-        redistribution: Redistribution,
-        items: Vec<Vec<u8>>,
-        copy: bool,
-    ) -> Result<()> {
+    fn restore_items(&mut self, list: EncodedList, copy: bool) -> Result<()> {
+        let EncodedList { name, redistribution, schema, items } = list;
         if self.registered.iter().any(|r| r.name == name) {
             return Err(Error::invalid(format!(
                 "operator state `{name}` is restored after it was registered; restore first"
             )));
         }
-        let list = self.encoded.entry(name.to_owned());
-        let list = list.or_insert_with(|| Encoded { redistribution, items: Vec::new(), copy });
+        let list = self.encoded.entry(name);
+        let list = list.or_insert_with(|| Encoded { redistribution, schema, items: Vec::new(), copy });
         list.items.extend(items);
         Ok(())
     }
 
-    fn restored<T: Data>(&mut self, name: &str, redistribution: Redistribution) -> Result<Vec<T>> {
+    fn restored<T: Data>(&mut self, name: &str, redistribution: Redistribution, own: &Schema) -> Result<Vec<T>> {
         let Some(list) = self.encoded.remove(name) else { return Ok(Vec::new()) };
-        let misfit = |why: &str| {
-            Error::corrupt(format!(
+        let misfit = |kind: ErrorKind, why: &str| {
+            let message = format!(
                 "operator state `{name}` of the checkpoint does not fit this job: {why}; \
                  register it as it was written, or under another name to start it empty"
-            ))
+            );
+            Error::new(kind, message)
         };
         let is_broadcast = |r| r == Redistribution::Broadcast;
         if is_broadcast(list.redistribution) != is_broadcast(redistribution) {
-            return Err(misfit("one of the two is broadcast state and the other a list"));
+            return Err(misfit(ErrorKind::Invalid, "one of the two is broadcast state and the other a list"));
         }
-        list.items.iter().map(|item| codec::from_bytes(item).map_err(|e| misfit(e.message()))).collect()
+        let written = list.schema.as_deref().unwrap_or(own);
+        let decoder =
+            Decoder::<T>::between(own, written).in_context(|| format!("operator state `{name}` of the checkpoint"))?;
+        list.items.iter().map(|item| decoder.from_bytes(item).map_err(|e| misfit(e.kind(), e.message()))).collect()
     }
 
-    fn add(&mut self, name: &str, redistribution: Redistribution, content: Box<dyn Content>) -> Result<usize> {
+    fn add(
+        &mut self,
+        name: &str,
+        redistribution: Redistribution,
+        schema: Arc<Schema>,
+        content: Box<dyn Content>,
+    ) -> Result<usize> {
         if self.registered.iter().any(|r| r.name == name) {
             return Err(Error::invalid(format!(
                 "two states of one operator are called `{name}`; give each its own name"
             )));
         }
-        self.registered.push(Registered { name: name.to_owned(), redistribution, content });
+        self.registered.push(Registered { name: name.to_owned(), redistribution, schema, content });
         Ok(self.registered.len() - 1)
     }
 

@@ -3,12 +3,14 @@
 use super::*;
 use crate::snapshot::Redistribution;
 use flott_core::ErrorKind;
+use flott_core::schema::Schema;
+use std::sync::Arc;
 
 /// The state after a snapshot and a restore.
 fn restored(state: &OperatorState) -> OperatorState {
     let mut next = OperatorState::new();
-    for (name, redistribution, items) in state.snapshot().unwrap() {
-        next.restore(&name, redistribution, items).unwrap();
+    for list in state.snapshot().unwrap() {
+        next.restore(list).unwrap();
     }
     next
 }
@@ -48,8 +50,11 @@ fn each_item_is_encoded_on_its_own() {
     assert_eq!(
         state.snapshot().unwrap(),
         [
-            ("list".to_owned(), Redistribution::Union, vec![vec![1], vec![2], vec![3]]),
-            ("splits".to_owned(), Redistribution::Split, vec![b"raw".to_vec()]),
+            EncodedList {
+                schema: Some(Arc::new(Schema::U8)),
+                ..EncodedList::of_bytes("list", Redistribution::Union, vec![vec![1], vec![2], vec![3]])
+            },
+            EncodedList::of_bytes("splits", Redistribution::Split, vec![b"raw".to_vec()]),
         ]
     );
 }
@@ -57,10 +62,13 @@ fn each_item_is_encoded_on_its_own() {
 #[test]
 fn what_no_one_registers_is_carried_along_once() {
     let mut state = OperatorState::new();
-    state.restore("mine", Redistribution::Union, vec![vec![1]]).unwrap();
-    state.restore("mine", Redistribution::Union, vec![vec![2]]).unwrap();
-    state.restore_copy("others", Redistribution::Union, vec![vec![3]]).unwrap();
-    assert_eq!(state.snapshot().unwrap(), [("mine".to_owned(), Redistribution::Union, vec![vec![1], vec![2]])]);
+    state.restore(EncodedList::of_bytes("mine", Redistribution::Union, vec![vec![1]])).unwrap();
+    state.restore(EncodedList::of_bytes("mine", Redistribution::Union, vec![vec![2]])).unwrap();
+    state.restore_copy(EncodedList::of_bytes("others", Redistribution::Union, vec![vec![3]])).unwrap();
+    assert_eq!(
+        state.snapshot().unwrap(),
+        [EncodedList::of_bytes("mine", Redistribution::Union, vec![vec![1], vec![2]])]
+    );
     let others = state.list::<u8>("others", Redistribution::Union).unwrap();
     assert_eq!(others.get(&state), [3], "but whoever registers it has it");
 }
@@ -68,7 +76,7 @@ fn what_no_one_registers_is_carried_along_once() {
 #[test]
 fn the_runtimes_items_are_taken_and_set() {
     let mut state = OperatorState::new();
-    state.restore("splits", Redistribution::Split, vec![vec![1], vec![2]]).unwrap();
+    state.restore(EncodedList::of_bytes("splits", Redistribution::Split, vec![vec![1], vec![2]])).unwrap();
     assert_eq!(state.take_items("splits"), [[1], [2]]);
     assert_eq!(state.take_items("splits"), [[0u8; 0]; 0]);
     state.set_items("splits", vec![vec![3]]);
@@ -82,14 +90,34 @@ fn misuse_is_refused_with_advice() {
     state.list::<u8>("name", Redistribution::Split).unwrap();
     let error = state.broadcast::<u8, u8>("name").err().unwrap();
     assert!(error.to_string().contains("`name`"), "{error}");
-    assert_eq!(state.restore("name", Redistribution::Split, Vec::new()).unwrap_err().kind(), ErrorKind::Invalid);
+    assert_eq!(
+        state.restore(EncodedList::of_bytes("name", Redistribution::Split, Vec::new())).unwrap_err().kind(),
+        ErrorKind::Invalid
+    );
 
     let mut state = OperatorState::new();
-    state.restore("map", Redistribution::Broadcast, vec![vec![1, 1]]).unwrap();
+    state.restore(EncodedList::of_bytes("map", Redistribution::Broadcast, vec![vec![1, 1]])).unwrap();
     let error = state.list::<u8>("map", Redistribution::Split).err().unwrap();
-    assert_eq!(error.kind(), ErrorKind::Corrupt);
+    assert_eq!(error.kind(), ErrorKind::Invalid);
     assert!(error.to_string().contains("broadcast"), "{error}");
-    state.restore("text", Redistribution::Split, vec![vec![1, 1]]).unwrap();
+    state.restore(EncodedList::of_bytes("text", Redistribution::Split, vec![vec![1, 1]])).unwrap();
     let error = state.list::<u8>("text", Redistribution::Split).err().unwrap();
     assert!(error.to_string().contains("`text`") && error.kind() == ErrorKind::Corrupt, "{error}");
+}
+
+#[test]
+fn items_of_an_earlier_version_of_their_type_are_read() {
+    let mut before = OperatorState::new();
+    let list = before.list::<(u8, u16)>("list", Redistribution::Split).unwrap();
+    list.update(&mut before, vec![(1, 300)]);
+    let map = before.broadcast::<u16, u8>("map").unwrap();
+    map.put(&mut before, 300, 7);
+    let mut after = restored(&before);
+    let list = after.list::<(u16, Option<u32>)>("list", Redistribution::Split).unwrap();
+    assert_eq!(list.get(&after), [(1, Some(300))]);
+    let map = after.broadcast::<u32, u64>("map").unwrap();
+    assert_eq!(map.get(&after, &300), Some(&7));
+
+    let error = restored(&before).list::<(bool, u16)>("list", Redistribution::Split).err().unwrap();
+    assert!(error.kind() == ErrorKind::Invalid && error.to_string().contains("| the job's type"), "{error}");
 }

@@ -4,7 +4,7 @@ mod random;
 
 use super::*;
 use crate::checkpoint::Retention;
-use flott_core::{KeyGroupRange, SubtaskIndex, VertexId};
+use flott_core::{AfterSavepoint, KeyGroupRange, SavepointFormat, SubtaskIndex, VertexId};
 use flott_state::{KeyedSnapshot, OperatorSnapshot};
 
 pub(super) fn config() -> CheckpointConfig {
@@ -24,9 +24,21 @@ pub(super) fn task(subtask: u32, attempt: u32) -> TaskId {
 
 pub(super) fn snapshot_of(files: &[String]) -> SubtaskSnapshot {
     let files = files.iter().map(|path| Blob::File { path: path.clone(), len: 10, sum: 0 }).collect();
-    let keyed = Some(KeyedSnapshot { range: KeyGroupRange { start: 0, end: 128 }, files, store: None });
+    let keyed = Some(KeyedSnapshot {
+        range: KeyGroupRange { start: 0, end: 128 },
+        files,
+        states: Vec::new(),
+        store: None,
+        tables: Vec::new(),
+    });
     let operator = OperatorSnapshot { keyed, ..OperatorSnapshot::default() };
     SubtaskSnapshot { operators: vec![(OperatorId([1; 16]), operator)], finished: false }
+}
+
+/// Somebody wants a savepoint.
+pub(super) fn savepoint(id: u64, then: AfterSavepoint) -> Event {
+    let target = SavepointTarget { folder: format!("sp-{id}"), format: SavepointFormat::Canonical, then };
+    Event::SavepointRequested(SavepointId(id), Arc::new(target))
 }
 
 /// A coordinator of two tasks, with a clock and a diary.
@@ -86,10 +98,10 @@ impl Bench {
 fn show(command: Command) -> String {
     match command {
         Command::SnapshotSources(id) => format!("snapshot sources {id}"),
-        Command::Trigger(barrier) if barrier.kind == BarrierKind::Savepoint => {
+        Command::Trigger(barrier, _) if barrier.kind == BarrierKind::Savepoint => {
             format!("trigger savepoint {}", barrier.checkpoint)
         }
-        Command::Trigger(barrier) => format!("trigger {}", barrier.checkpoint),
+        Command::Trigger(barrier, _) => format!("trigger {}", barrier.checkpoint),
         Command::Store(collected) => format!("store {}", collected.id),
         Command::NotifyComplete(id) => format!("notify complete {id}"),
         Command::NotifyAborted(id) => format!("notify aborted {id}"),
@@ -101,6 +113,8 @@ fn show(command: Command) -> String {
         Command::FailJob(error) => format!("fail job ({})", error.kind()),
         Command::FinalDone => "final done".to_owned(),
         Command::SavepointDone(id, Outcome::Completed(checkpoint)) => format!("savepoint {} is {checkpoint}", id.0),
+        Command::DiscardSavepoint(target) => format!("discard {}", target.folder),
+        Command::Stop => "stop".to_owned(),
         Command::SavepointDone(id, Outcome::Failed(_)) => format!("savepoint {} failed", id.0),
     }
 }
@@ -321,35 +335,45 @@ fn the_pause_after_a_checkpoint_is_kept() {
 #[test]
 fn a_savepoint_comes_next_belongs_to_the_user_and_commits_nothing() {
     let mut b = Bench::new(config());
-    assert_eq!(b.on(Event::SavepointRequested(SavepointId(5))), ["snapshot sources 1"]);
-    assert!(b.on(Event::SavepointRequested(SavepointId(6))).is_empty(), "one at a time");
+    assert_eq!(b.on(savepoint(5, AfterSavepoint::GoOn)), ["snapshot sources 1"]);
+    assert!(b.on(savepoint(6, AfterSavepoint::GoOn)).is_empty(), "one at a time");
     assert_eq!(b.sources(1), ["trigger savepoint 1"]);
     b.ack(1, 0, &["s"]);
     b.ack(1, 1, &[]);
     assert_eq!(b.written(1), ["savepoint 5 is 1", "snapshot sources 2"]);
     assert_eq!(b.coordinator.latest(), None);
-    assert_eq!(b.on(Event::Stopped), ["savepoint 6 failed"]);
-    assert_eq!(b.on(Event::SavepointRequested(SavepointId(7))), ["savepoint 7 failed"]);
+    assert_eq!(b.on(Event::Stopped), ["discard sp-6", "savepoint 6 failed"]);
+    assert_eq!(b.on(savepoint(7, AfterSavepoint::GoOn)), ["savepoint 7 failed"]);
     b.on(Event::Started(AttemptId(0), None));
     b.at(20);
     b.complete(3, &["a"]);
     b.at(30);
-    // `s` is the user's, whoever mentions it.
     assert_eq!(b.complete(4, &["b"]), ["completed 4", "notify complete 4", "discard [3] [a]"]);
 }
 
 #[test]
 fn a_failed_savepoint_does_not_fail_the_job() {
     let mut b = Bench::new(config());
-    b.on(Event::SavepointRequested(SavepointId(5)));
+    b.on(savepoint(5, AfterSavepoint::GoOn));
     b.sources(1);
-    assert_eq!(b.at(60), ["notify aborted 1", "savepoint 5 failed", "snapshot sources 2"]);
+    assert_eq!(b.at(60), ["notify aborted 1", "discard sp-5", "savepoint 5 failed", "snapshot sources 2"]);
+}
+
+#[test]
+fn a_job_stops_with_a_savepoint_after_which_no_checkpoint_comes() {
+    let mut b = Bench::new(config());
+    b.on(savepoint(5, AfterSavepoint::Stop));
+    b.sources(1);
+    b.ack(1, 0, &[]);
+    b.ack(1, 1, &[]);
+    assert_eq!(b.written(1), ["savepoint 5 is 1", "notify complete 1", "stop"]);
+    assert!(b.at(100).is_empty());
 }
 
 #[test]
 fn too_many_savepoints_are_refused() {
     let mut b = Bench::new(config());
-    let answers: Vec<_> = (0..20).flat_map(|n| b.on(Event::SavepointRequested(SavepointId(n)))).collect();
+    let answers: Vec<_> = (0..20).flat_map(|n| b.on(savepoint(n, AfterSavepoint::GoOn))).collect();
     assert_eq!(answers, ["snapshot sources 1", "savepoint 17 failed", "savepoint 18 failed", "savepoint 19 failed"]);
 }
 

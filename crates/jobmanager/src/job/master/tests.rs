@@ -114,7 +114,7 @@ impl Bench {
     /// Takes a checkpoint up to the point where its metadata is to be written.
     fn store(&mut self) -> Collected {
         let triggered = self.pass(10);
-        let Some(Action::Send(_, TaskCommand::Trigger(barrier))) = triggered.first() else {
+        let Some(Action::Send(_, TaskCommand::Trigger(barrier, _))) = triggered.first() else {
             panic!("nothing triggered")
         };
         let checkpoint = barrier.checkpoint;

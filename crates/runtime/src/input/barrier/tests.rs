@@ -3,7 +3,12 @@ use flott_core::{BarrierKind, ProcessingTime};
 use proptest::prelude::*;
 
 fn barrier(n: u64) -> Barrier {
-    Barrier { checkpoint: CheckpointId(n), kind: BarrierKind::Checkpoint, triggered: ProcessingTime(0) }
+    Barrier {
+        checkpoint: CheckpointId(n),
+        kind: BarrierKind::Checkpoint,
+        triggered: ProcessingTime(0),
+        then: Default::default(),
+    }
 }
 
 fn aligner(channels: usize, barriers: Barriers) -> BarrierAligner {

@@ -9,8 +9,15 @@ fn max(count: u32) -> MaxParallelism {
 }
 
 fn saved(name: &str, uid: Option<&str>, bytes: usize) -> OperatorMetadata {
-    let keyed = KeyedSnapshot { range: max(128).all(), files: vec![Blob::Inline(vec![0; bytes])], store: None };
+    let keyed = KeyedSnapshot {
+        range: max(128).all(),
+        files: vec![Blob::Inline(vec![0; bytes])],
+        store: None,
+        states: Vec::new(),
+        tables: Vec::new(),
+    };
     OperatorMetadata {
+        states: Vec::new(),
         id: OperatorId::from_uid(uid.unwrap_or(name)),
         uid: uid.map(str::to_owned),
         name: name.to_owned(),

@@ -13,6 +13,7 @@ fn max() -> MaxParallelism {
 
 fn operator(subtasks: Vec<OperatorSnapshot>) -> OperatorMetadata {
     OperatorMetadata {
+        states: Vec::new(),
         id: OperatorId::from_uid("op"),
         uid: Some("op".into()),
         name: "op".into(),
@@ -28,7 +29,7 @@ fn operator(subtasks: Vec<OperatorSnapshot>) -> OperatorMetadata {
 fn with_lists(redistribution: Redistribution, subtasks: &[Vec<Vec<u8>>]) -> OperatorMetadata {
     let snapshot = |items: &Vec<Vec<u8>>| {
         let lengths = items.iter().map(|i| i.len() as u32).collect();
-        let list = ListSnapshot { redistribution, lengths, items: Blob::Inline(items.concat()) };
+        let list = ListSnapshot { redistribution, schema: None, lengths, items: Blob::Inline(items.concat()) };
         OperatorSnapshot { lists: [("list".to_owned(), list)].into(), ..OperatorSnapshot::default() }
     };
     operator(subtasks.iter().map(snapshot).collect())
@@ -88,7 +89,7 @@ proptest! {
     #[test]
     fn every_key_group_comes_to_its_owner(old in 1..=MAX, new in 1..=MAX) {
         let snapshot = |index| {
-            let keyed = KeyedSnapshot { range: max().range(index, old), files: vec![Blob::Inline(vec![index as u8])], store: None };
+            let keyed = KeyedSnapshot { range: max().range(index, old), files: vec![Blob::Inline(vec![index as u8])], store: None, states: Vec::new(), tables: Vec::new() };
             OperatorSnapshot { keyed: Some(keyed), ..OperatorSnapshot::default() }
         };
         let restores = redistribute(&operator((0..old).map(snapshot).collect()), max(), new).unwrap();
@@ -132,7 +133,13 @@ fn a_changed_max_parallelism_and_too_many_subtasks_are_refused() {
     // Without state it does not matter where keys are.
     let nothing = operator(vec![OperatorSnapshot::default()]);
     assert!(redistribute(&nothing, MaxParallelism::new(128).unwrap(), 1).is_ok());
-    let keyed = KeyedSnapshot { range: max().all(), files: vec![Blob::Inline(vec![1])], store: None };
+    let keyed = KeyedSnapshot {
+        range: max().all(),
+        files: vec![Blob::Inline(vec![1])],
+        store: None,
+        states: Vec::new(),
+        tables: Vec::new(),
+    };
     let metadata = operator(vec![OperatorSnapshot { keyed: Some(keyed), ..OperatorSnapshot::default() }]);
     let error = redistribute(&metadata, MaxParallelism::new(128).unwrap(), 1).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Invalid);

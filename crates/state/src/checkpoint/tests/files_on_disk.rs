@@ -29,7 +29,16 @@ fn snapshot(job: &JobCheckpoints, folder: &Path) -> (KeyedFiles, Arc<AtomicBool>
     });
     let names = NAMES.map(str::to_owned).to_vec();
     let store = Some(StoreFiles { backend: "a-store".into(), names });
-    (KeyedFiles { range: KeyGroupRange { start: 0, end: 15 }, files: files.to_vec(), store }, is_dropped)
+    (
+        KeyedFiles {
+            range: KeyGroupRange { start: 0, end: 15 },
+            files: files.to_vec(),
+            store,
+            states: Vec::new(),
+            tables: Vec::new(),
+        },
+        is_dropped,
+    )
 }
 
 fn check(folder: &Path) {

@@ -6,11 +6,20 @@ use proptest::prelude::*;
 fn sample() -> CheckpointMetadata {
     let mut snapshot = OperatorSnapshot::default();
     let file = Blob::File { path: "shared/ab".into(), len: u64::MAX, sum: u64::MAX };
-    let list =
-        crate::ListSnapshot { redistribution: crate::Redistribution::Union, lengths: vec![3], items: file.clone() };
+    let list = crate::ListSnapshot {
+        redistribution: crate::Redistribution::Union,
+        schema: None,
+        lengths: vec![3],
+        items: file.clone(),
+    };
     snapshot.lists.insert("offsets \"quoted\"".into(), list);
-    snapshot.keyed =
-        Some(crate::KeyedSnapshot { range: max().all(), files: vec![file, Blob::Inline(vec![0, 255])], store: None });
+    snapshot.keyed = Some(crate::KeyedSnapshot {
+        range: max().all(),
+        files: vec![file, Blob::Inline(vec![0, 255])],
+        store: None,
+        states: Vec::new(),
+        tables: Vec::new(),
+    });
     metadata("job \u{1F980}", 7, -5, snapshot)
 }
 

@@ -1,6 +1,7 @@
 //! Snapshots written, completed, read back, deleted.
 
 use super::*;
+use crate::operator::EncodedList;
 use crate::snapshot::Redistribution;
 
 const INLINE: u64 = 20 << 10;
@@ -14,9 +15,9 @@ fn a_checkpoint_is_laid_out_as_in_flink_and_comes_back() {
         counter.count(0..10_000);
         let items: Vec<Vec<u8>> = (0..3000u32).map(|n| n.to_le_bytes().repeat(5)).collect();
         let lists = vec![
-            ("large".to_owned(), Redistribution::Split, items.clone()),
-            ("small".to_owned(), Redistribution::Split, items[..2].to_vec()),
-            ("none".to_owned(), Redistribution::Split, Vec::new()),
+            EncodedList::of_bytes("large", Redistribution::Split, items.clone()),
+            EncodedList::of_bytes("small", Redistribution::Split, items[..2].to_vec()),
+            EncodedList::of_bytes("none", Redistribution::Split, Vec::new()),
         ];
         let snapshot = job.write_snapshot(CheckpointId(1), Some(counter.files(&job)), lists, INLINE).await.unwrap();
         assert_eq!(job.list().await.unwrap(), [], "not complete before its metadata is there");
@@ -76,7 +77,7 @@ fn checkpoints_share_files_until_the_last_is_gone() {
         let mut checkpoints = Vec::new();
         for id in 1..=3 {
             counter.count(0..1000);
-            let list = vec![("list".to_owned(), Redistribution::Split, vec![vec![id as u8; 30_000]])];
+            let list = vec![EncodedList::of_bytes("list", Redistribution::Split, vec![vec![id as u8; 30_000]])];
             let snapshot = job.write_snapshot(CheckpointId(id), Some(counter.files(&job)), list, INLINE).await.unwrap();
             checkpoints.push(metadata("shop", id, id as i64, snapshot));
             job.complete(checkpoints.last().unwrap()).await.unwrap();
@@ -175,7 +176,7 @@ fn everything_can_run_on_the_io_runtime() {
     let task = test.env.spawn(async move {
         let mut counter = Counter::new();
         counter.count(0..10);
-        let lists = vec![("list".to_owned(), Redistribution::Union, vec![vec![1]])];
+        let lists = vec![EncodedList::of_bytes("list", Redistribution::Union, vec![vec![1]])];
         let snapshot = job.write_snapshot(CheckpointId(1), Some(counter.files(&job)), lists, 0).await.unwrap();
         job.complete(&metadata("shop", 1, 5, snapshot)).await.unwrap();
         let (id, metadata) = storage.find_latest("shop").await.unwrap().unwrap();

@@ -1,6 +1,7 @@
 //! One accumulator per key.
 
 use super::ValueState;
+use crate::canonical::TableKind;
 use crate::keyed::ttl::StateTtl;
 use crate::keyed::{KeyedState, StateAccess};
 use flott_core::{Data, Error, Key, Result};
@@ -36,7 +37,9 @@ impl<A: AggregateFunction> AggregatingState<A> {
     /// # Errors
     /// As [`ValueState::register`].
     pub fn register<K: Key>(keyed: &mut KeyedState<K>, name: &str, function: A, ttl: Option<StateTtl>) -> Result<Self> {
-        Ok(AggregatingState { acc: ValueState::register(keyed, name, ttl)?, function: Some(function) })
+        let acc = ValueState::register(keyed, name, ttl)?;
+        keyed.set_kind(name, TableKind::Aggregating);
+        Ok(AggregatingState { acc, function: Some(function) })
     }
 
     /// The result of what was added for the current key; `None` if nothing was.

@@ -62,7 +62,7 @@ impl<N: Key, P: Data, S: Expire> Handle<N, P, S> {
                 } else {
                     keyed.restored_table(name, shape, arrange, None)?
                 };
-                Bound::Plain(keyed.add_table(name, shape, table)?)
+                Bound::Plain(keyed.add_table(name, shape, table, None)?)
             }
             Some(ttl) => {
                 let now = keyed.now().0;
@@ -74,7 +74,7 @@ impl<N: Key, P: Data, S: Expire> Handle<N, P, S> {
                 };
                 table.set_ttl(ttl);
                 keyed.expire_in_store(name, ttl);
-                Bound::Timed(keyed.add_table(name, timed, table)?, ttl)
+                Bound::Timed(keyed.add_table(name, timed, table, Some(ttl))?, ttl)
             }
         };
         Ok(Handle(Some(bound)))

@@ -1,6 +1,7 @@
 //! One value per key, into which every added one is merged.
 
 use super::ValueState;
+use crate::canonical::TableKind;
 use crate::keyed::ttl::StateTtl;
 use crate::keyed::{KeyedState, StateAccess};
 use flott_core::{Data, Error, Key, Result};
@@ -41,6 +42,7 @@ impl<V: Data> ReducingState<V> {
         ttl: Option<StateTtl>,
     ) -> Result<Self> {
         let value = ValueState::register(keyed, name, ttl)?;
+        keyed.set_kind(name, TableKind::Reducing);
         Ok(ReducingState { value, reduce: Some(Arc::new(reduce)) })
     }
 

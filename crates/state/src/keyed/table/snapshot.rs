@@ -3,9 +3,8 @@
 use super::encode::Encoded;
 use super::group::Group;
 use super::layout::Layout;
-use super::part::Mark;
 use super::{KeySlot, StateTable, Take};
-use flott_core::{Data, Error, Key, KeyGroup, ProcessingTime, Result, codec};
+use flott_core::{Data, Key, KeyGroup, ProcessingTime, Result};
 use std::any::Any;
 
 /// A group with room for more entries gives its memory back when it is cleared: clearing costs time for all of it.
@@ -31,8 +30,6 @@ pub(in crate::keyed) trait AnyTable<K>: Any + Send {
     fn close(&mut self);
     /// Lets go of what the store has of one group and what was not used lately.
     fn let_go(&mut self, place: usize);
-    /// Applies what [`AnyTable::take_group`] wrote.
-    fn restore_group(&mut self, group: KeyGroup, counts: Counts, bytes: &[u8]) -> Result<()>;
     /// About how many bytes a snapshot will have.
     fn snapshot_bytes(&self, take: Take) -> usize;
     /// Begins to fetch the entries of keys, if namespaces are nothing and the table is too large for the cache.
@@ -77,54 +74,6 @@ impl<K: Key, N: Key, V: Data> AnyTable<K> for StateTable<K, N, V> {
 
     fn let_go(&mut self, place: usize) {
         StateTable::let_go(self, place);
-    }
-
-    fn restore_group(&mut self, group: KeyGroup, counts: Counts, mut bytes: &[u8]) -> Result<()> {
-        let place = usize::from(group.0 - self.range.start);
-        // Removals stand first: a key that was removed and came back is among the entries too.
-        for _ in 0..counts.removals {
-            let (key, namespace): (K, N) = (codec::decode(&mut bytes)?, codec::decode(&mut bytes)?);
-            let slot = KeySlot::of(&key, self.max, self.range);
-            if self.stored.is_some() {
-                self.remove(slot, &key, &namespace)?;
-            } else if let Some(found) = self.groups[place].layout.find(slot, &key, &namespace) {
-                self.groups[place].layout.remove(found);
-                self.groups[place].count -= 1;
-            }
-        }
-        // What a file adds to an empty group is all different.
-        let distinct = self.groups[place].count == 0 && self.stored.is_none();
-        if distinct {
-            // A damaged count must not take all memory: an entry has at least one byte, or there is only one.
-            self.groups[place].layout.reserve((counts.entries as usize).min(bytes.len() + 1));
-        }
-        for _ in 0..counts.entries {
-            let (key, namespace): (K, N) = (codec::decode(&mut bytes)?, codec::decode(&mut bytes)?);
-            let value: V = codec::decode(&mut bytes)?;
-            let slot = KeySlot::of(&key, self.max, self.range);
-            if self.stored.is_some() {
-                self.insert(slot, &key, &namespace, value)?;
-            } else {
-                self.groups[place].restore(slot, &key, &namespace, value, distinct);
-            }
-        }
-        if self.stored.is_some() {
-            self.write_back(place)?;
-            StateTable::let_go(self, place);
-            StateTable::let_go(self, place);
-        }
-        if bytes.is_empty() {
-            Ok(())
-        } else {
-            Err(Error::corrupt(format!(
-                "{} bytes are left over after {} entries of types {}, {}, {}",
-                bytes.len(),
-                counts.entries,
-                std::any::type_name::<K>(),
-                std::any::type_name::<N>(),
-                std::any::type_name::<V>()
-            )))
-        }
     }
 
     fn snapshot_bytes(&self, take: Take) -> usize {
@@ -178,18 +127,5 @@ impl<K: Key, N: Key, V: Data> AnyTable<K> for StateTable<K, N, V> {
 
     fn byte_count(&self) -> usize {
         self.resident_bytes()
-    }
-}
-
-impl<K: Key, N: Key, V: Data> Group<K, N, V> {
-    /// Takes an entry of a file. `distinct`: there is surely none for its key yet.
-    #[inline]
-    fn restore(&mut self, slot: KeySlot, key: &K, namespace: &N, value: V, distinct: bool) {
-        if !distinct && let Some(place) = self.layout.find(slot, key, namespace) {
-            *self.layout.at_mut(place).0 = value;
-            return;
-        }
-        self.count += 1;
-        self.layout.insert(slot, key, namespace, value, Mark::CLEAN);
     }
 }

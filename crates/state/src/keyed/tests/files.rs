@@ -194,7 +194,7 @@ fn another_kind_or_type_under_the_name_is_refused() {
     value.set(&mut state, "long enough".into()).unwrap();
     let mut again = restored(&mut state);
     let error = ListState::<String>::register(&mut again, "name", None).err().unwrap();
-    assert_eq!(error.kind(), ErrorKind::Corrupt);
+    assert_eq!(error.kind(), ErrorKind::Invalid);
     assert!(error.to_string().contains("it is a value and the job registers a list"), "{error}");
     let mut again = restored(&mut state);
     let error = ValueState::<u64>::register(&mut again, "name", None).err().unwrap();

@@ -3,8 +3,9 @@
 //! parallelism.
 
 use super::*;
+use crate::canonical::{Chunk, Row, StateDescription};
 use crate::store::{KeyedStore, MemoryBackend, OpenStore, RestoredStore, StateBackend};
-use flott_core::Configuration;
+use flott_core::{Configuration, KeyGroup};
 use proptest::prelude::*;
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -45,6 +46,12 @@ enum Op {
         parallelism: u32,
         with_list: bool,
     },
+    /// A savepoint is taken as rows, of which `twisted` says that they come in another order, and the job goes on from
+    /// it, on the heap if it was on a store and the other way round.
+    Move {
+        parallelism: u32,
+        twisted: bool,
+    },
 }
 
 fn op() -> impl Strategy<Value = Op> {
@@ -72,6 +79,8 @@ fn op() -> impl Strategy<Value = Op> {
         2 => Just(Op::Store),
         2 => (prop::sample::select(vec![1, 2, 3, 7]), prop::bool::weighted(0.8))
             .prop_map(|(parallelism, with_list)| Op::Restore { parallelism, with_list }),
+        2 => (prop::sample::select(vec![1, 2, 3, 7]), any::<bool>())
+            .prop_map(|(parallelism, twisted)| Op::Move { parallelism, twisted }),
     ]
 }
 
@@ -115,8 +124,9 @@ enum Below {
 /// A snapshot of one subtask that is safe.
 #[derive(Clone)]
 enum Kept {
-    Files(Saved),
-    Store(RestoredStore),
+    Files(Saved, Vec<Arc<StateDescription>>),
+    Store(RestoredStore, Vec<Arc<StateDescription>>),
+    Rows(Arc<StateDescription>, Chunk),
 }
 
 impl Below {
@@ -128,20 +138,35 @@ impl Below {
     }
 
     fn open(&self, kept: &[Kept], range: KeyGroupRange) -> KeyedState<u16> {
-        let files = kept.iter().filter_map(|k| if let Kept::Files(saved) = k { Some(saved.clone()) } else { None });
-        let stores = kept.iter().filter_map(|k| if let Kept::Store(store) = k { Some(store.clone()) } else { None });
-        match self {
-            Below::Heap(disk) => disk.restore(&files.collect::<Vec<_>>(), groups(GROUPS), range),
-            Below::Store(_) => {
-                let restored = stores.filter(|store| store.range.intersects(range)).collect();
-                let config = Configuration::new();
-                let open = OpenStore { folder: PathBuf::new(), range, restored, config: &config };
-                let store: Arc<dyn KeyedStore> = MemoryBackend.open(open).unwrap();
-                let mut state = KeyedState::new(groups(GROUPS), range);
-                state.use_store(store, Arc::new(AtomicUsize::new(600))).unwrap();
-                state
+        let mut state = KeyedState::new(groups(GROUPS), range);
+        state.set_now(ProcessingTime(0));
+        if let Below::Store(_) = self {
+            let stores =
+                kept.iter().filter_map(|k| if let Kept::Store(store, _) = k { Some(store.clone()) } else { None });
+            let restored = stores.filter(|store| store.range.intersects(range)).collect();
+            let config = Configuration::new();
+            let open = OpenStore { folder: PathBuf::new(), range, restored, config: &config };
+            let store: Arc<dyn KeyedStore> = MemoryBackend.open(open).unwrap();
+            state.use_store(store, Arc::new(AtomicUsize::new(600))).unwrap();
+        }
+        let any: &mut dyn AnyKeyedState = &mut state;
+        for kept in kept {
+            match (kept, self) {
+                (Kept::Files(saved, states), Below::Heap(disk)) if saved.range.intersects(range) => {
+                    any.describe_restored(states);
+                    saved.paths.iter().for_each(|path| any.restore(disk.files[path].clone()).unwrap());
+                }
+                (Kept::Store(_, states), _) => any.describe_restored(states),
+                (Kept::Rows(state, rows), _) => any.restore_rows(state, rows).unwrap(),
+                _ => {}
             }
         }
+        for kept in kept {
+            if let Kept::Rows(described, _) = kept {
+                any.finish_rows(&described.name, KeyGroup(u16::MAX)).unwrap();
+            }
+        }
+        state
     }
 }
 
@@ -228,13 +253,14 @@ impl Job {
                 (KeyedPart::Files(files), Below::Heap(disk)) => {
                     let paths = files.files.iter().map(|f| f.path().to_owned()).collect();
                     let is_safe = disk.write(&files, pending.writable);
-                    is_safe.then_some(Kept::Files(Saved { range: files.range, paths }))
+                    is_safe.then_some(Kept::Files(Saved { range: files.range, paths }, files.states.clone()))
                 }
                 (KeyedPart::Store(store), below) => {
                     self.named += 1;
                     let folder = below.folder(self.named);
                     store.files(&folder).unwrap();
-                    Some(Kept::Store(RestoredStore { range: store.range(), folder }))
+                    let states = store.states().to_vec();
+                    Some(Kept::Store(RestoredStore { range: store.range(), folder }, states))
                 }
                 (KeyedPart::Files(_), Below::Store(_)) => panic!("state on a store gives a store"),
             };
@@ -338,8 +364,50 @@ impl Job {
                 self.restore(parallelism, with_list);
                 self.check();
             }
+            Op::Move { parallelism, twisted } => {
+                self.store_snapshot();
+                self.move_as_rows(twisted);
+                self.restore(parallelism, true);
+                self.check();
+            }
         }
         self.subtasks.iter_mut().for_each(|s| AnyKeyedState::settle(&mut s.state).unwrap());
+    }
+
+    /// The checkpoint becomes one of rows, and what lies below the state another one.
+    fn move_as_rows(&mut self, twisted: bool) {
+        let mut rows: BTreeMap<String, (Arc<StateDescription>, Chunk)> = BTreeMap::new();
+        let mut take = |state: &Arc<StateDescription>, row: Row<'_>| {
+            rows.entry(state.name.clone()).or_insert_with(|| (state.clone(), Chunk::new())).1.push(row);
+            Ok(())
+        };
+        for subtask in &mut self.subtasks {
+            let (state, named): (&mut dyn AnyKeyedState, _) = (&mut subtask.state, &mut self.named);
+            let mut walk = match state.snapshot_at_once(SnapshotKind::Savepoint, &mut || name(named)).unwrap() {
+                KeyedPart::Files(files) => RowWalk::of_files(files),
+                KeyedPart::Store(store) => {
+                    let folder = self.below.folder(self.named + 1_000_000);
+                    self.named += 1;
+                    store.files(&folder).unwrap();
+                    let (range, config) = (store.range(), Configuration::new());
+                    let restored = vec![RestoredStore { range, folder }];
+                    let open = OpenStore { folder: PathBuf::new(), range, restored, config: &config };
+                    let copy = MemoryBackend.open(open).unwrap();
+                    RowWalk::of_store(copy, range, store.states())
+                }
+            };
+            while walk.next(&mut take).unwrap() {}
+        }
+        let kept = rows.into_values().map(|(state, rows)| {
+            let mut other = Chunk::new();
+            (0..rows.len()).rev().for_each(|row| other.push(rows.get(row)));
+            Kept::Rows(state, if twisted { other } else { rows })
+        });
+        self.checkpoint = (kept.collect(), self.model.clone());
+        self.below = match self.below {
+            Below::Heap(_) => Below::Store(tempfile::tempdir().unwrap()),
+            Below::Store(_) => Below::Heap(Disk::default()),
+        };
     }
 
     fn fire(&mut self, up_to: i64) {

@@ -73,7 +73,7 @@ fn a_state_of_another_kind_is_refused() {
     ValueState::<u64>::register(&mut state, "seen", None).unwrap();
     write(state);
     let error = ListState::<u64>::register(&mut on(&store, usize::MAX), "seen", None).err().unwrap();
-    assert_eq!(error.kind(), ErrorKind::Corrupt);
+    assert_eq!(error.kind(), ErrorKind::Invalid);
     let text = error.to_string();
     assert!(text.contains("`seen`") && text.contains("a value") && text.contains("a list"), "{text}");
 }

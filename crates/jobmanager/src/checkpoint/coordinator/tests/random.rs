@@ -136,7 +136,7 @@ impl World {
                 let answer = if fails { Err(Error::data("enumerator")) } else { Ok(BTreeMap::new()) };
                 self.feed(Event::SourcesSnapshotted(id, answer));
             }
-            Command::Trigger(barrier) => {
+            Command::Trigger(barrier, _) => {
                 assert!(self.is_running && barrier.checkpoint == self.largest);
                 (0..TASKS).for_each(|task| self.take_snapshot(task, barrier));
             }
@@ -147,7 +147,7 @@ impl World {
                 assert!(self.storing.replace(collected).is_none(), "one at a time");
             }
             Command::NotifyComplete(id) => assert!(self.complete.contains_key(&id) && self.is_running),
-            Command::NotifyAborted(_) | Command::SavepointDone(..) => {}
+            Command::NotifyAborted(_) | Command::SavepointDone(..) | Command::DiscardSavepoint(_) | Command::Stop => {}
             Command::Completed(id) => {
                 let stored = self.stored.take().unwrap();
                 assert_eq!(stored.id, id);
@@ -222,7 +222,7 @@ impl World {
             }
             Step::Answer(ok) => self.answer(ok),
             Step::SourcesFail => self.sources_fail = true,
-            Step::Savepoint => self.feed(Event::SavepointRequested(SavepointId(0))),
+            Step::Savepoint => self.feed(super::savepoint(0, AfterSavepoint::GoOn)),
             Step::Final if self.is_running => self.feed(Event::FinalRequested),
             Step::Final => {}
             Step::Fail => self.fail(),

@@ -257,7 +257,7 @@ impl Task {
                 self.ranges.extend(splits.iter().map(|s| Range::decode(&s.bytes)));
             }
             TaskCommand::NoMoreSplits { .. } => self.no_more = true,
-            TaskCommand::Trigger(barrier) => self.snapshot(barrier).await,
+            TaskCommand::Trigger(barrier, _) => self.snapshot(barrier).await,
             TaskCommand::Complete(id) => self.commit(id.0),
             TaskCommand::Abort(_) | TaskCommand::AlignWatermark { .. } => {}
             TaskCommand::Release | TaskCommand::Cancel => unreachable!("handled elsewhere"),
@@ -336,7 +336,7 @@ async fn list(items: Vec<Vec<u8>>, checkpoints: &JobCheckpoints, id: CheckpointI
         Ok(blob) => blob,
         Err(_) => Blob::Inline(bytes),
     };
-    ListSnapshot { redistribution: Redistribution::Split, lengths, items }
+    ListSnapshot { redistribution: Redistribution::Split, schema: None, lengths, items }
 }
 
 /// The asynchronous part of a snapshot.
@@ -378,7 +378,13 @@ impl Upload {
 
     fn describe(&self) -> SubtaskSnapshot {
         let files = self.chain.iter().map(|f| Blob::File { path: f.path.clone(), len: 5, sum: 0 }).collect();
-        let keyed = Some(KeyedSnapshot { range: KeyGroupRange { start: 0, end: 128 }, files, store: None });
+        let keyed = Some(KeyedSnapshot {
+            range: KeyGroupRange { start: 0, end: 128 },
+            files,
+            states: Vec::new(),
+            store: None,
+            tables: Vec::new(),
+        });
         let operator = OperatorSnapshot { keyed, lists: self.lists.clone(), in_flight: None };
         SubtaskSnapshot { operators: vec![(self.operator, operator)], finished: self.finished }
     }

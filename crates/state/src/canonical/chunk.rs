@@ -1,7 +1,6 @@
-//! Rows of a table as encoded bytes: what goes into a [`crate::TableWriter`] and comes out of a
-//! [`crate::TableReader`].
+//! Rows of a table as encoded bytes: what goes into a file of a savepoint and comes out of it.
 
-use flott_state::store::Rows;
+use crate::store::Rows;
 
 /// A row of a table. What the table has no column for stays empty or 0.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -79,7 +78,10 @@ impl Chunk {
     }
 
     /// Appends a row of which `fill` appends each part to a buffer, in the order key, namespace, map key, value.
-    pub(crate) fn push_with<E>(
+    ///
+    /// # Errors
+    /// That of `fill`.
+    pub fn push_with<E>(
         &mut self,
         (group, position, time): (u32, u32, i64),
         mut fill: impl FnMut(Part, &mut Vec<u8>) -> Result<(), E>,
@@ -94,10 +96,14 @@ impl Chunk {
 
 /// The parts of a row that are encoded values.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Part {
+pub enum Part {
+    /// The key.
     Key,
+    /// The namespace.
     Namespace,
+    /// The key of an entry of a map.
     MapKey,
+    /// The value, element or value of an entry.
     Value,
 }
 

@@ -1,0 +1,219 @@
+//! Savepoints of whole jobs on real threads and real storage: taken, read by another program, restored on another backend
+//! by types of a later version of the job, and refused where that cannot be.
+
+#![expect(
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    reason = "the tests wait for a job in real time, look at its files and start another program"
+)]
+
+use flott::prelude::*;
+use serde::{Deserialize, Serialize};
+use std::path::Path;
+use std::process::Command;
+
+/// As in `xtask/src/services/duckdb.rs`.
+const DUCKDB: &str = "2.0.0";
+
+/// Asks DuckDB and returns the one number that it answers.
+fn ask_duckdb(sql: &str) -> u64 {
+    let set = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(std::path::PathBuf::from);
+    let cache = set("XDG_CACHE_HOME").or_else(|| set("HOME").map(|home| home.join(".cache"))).unwrap();
+    let python = cache.join(format!("flott/duckdb-{DUCKDB}/bin/python"));
+    assert!(python.exists(), "DuckDB {DUCKDB} is not installed; run `cargo xtask services`");
+    let script = "import duckdb, sys; print(duckdb.connect().execute(sys.argv[1]).fetchone()[0])";
+    let output = Command::new(python).args(["-c", script, sql]).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap().trim().parse().unwrap()
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct Totals {
+    count: u32,
+    name: String,
+}
+
+/// The same some months later.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct NewTotals {
+    #[serde(alias = "name")]
+    user: String,
+    count: u64,
+    #[serde(default)]
+    since: Option<i64>,
+}
+
+/// What cannot be read from [`Totals`].
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct OtherTotals {
+    count: bool,
+}
+
+trait Counting: Clone + Send + Sync + Serialize + serde::de::DeserializeOwned + 'static {
+    fn count(totals: &mut Option<Self>, key: u64) -> u64;
+}
+
+impl Counting for Totals {
+    fn count(totals: &mut Option<Self>, key: u64) -> u64 {
+        let totals = totals.get_or_insert(Totals { count: 0, name: format!("user {key}") });
+        totals.count += 1;
+        totals.count.into()
+    }
+}
+
+impl Counting for NewTotals {
+    fn count(totals: &mut Option<Self>, key: u64) -> u64 {
+        let totals = totals.get_or_insert(NewTotals { user: format!("user {key}"), count: 0, since: Some(1) });
+        assert_eq!(totals.user, format!("user {key}"));
+        totals.count += 1;
+        totals.count
+    }
+}
+
+impl Counting for OtherTotals {
+    fn count(_: &mut Option<Self>, _: u64) -> u64 {
+        0
+    }
+}
+
+const KEYS: u64 = 50;
+const RECORDS: u64 = 10_000;
+
+/// Counts generated numbers by key and writes each count, exactly once, into files.
+fn count<T: Counting>(env: &StreamExecutionEnvironment, output: &Path) {
+    let options = DataGenOptions::new().with_count(RECORDS).with_rate_per_second(4000.0);
+    let numbers = env.datagen(|n| n, options).uid("numbers");
+    let counts = numbers
+        .key_by(|n: &u64| n % KEYS)
+        .map_with_state(|n: u64, totals: &mut Option<T>| format!("{} {}", n % KEYS, T::count(totals, n % KEYS)))
+        .uid("counts");
+    let rolling = RollingPolicy::on_checkpoint();
+    counts.write_text(output.display().to_string()).with_rolling_policy(rolling).uid("files");
+}
+
+fn environment(options: &[(&str, &str)]) -> StreamExecutionEnvironment {
+    let env = StreamExecutionEnvironment::get_execution_environment().unwrap();
+    env.configure("execution.checkpointing.interval", "50 ms");
+    for (key, value) in options {
+        env.configure(key, value);
+    }
+    env
+}
+
+/// The committed lines, sorted.
+fn committed(folder: &Path) -> Vec<String> {
+    let mut lines = Vec::new();
+    let mut folders = vec![folder.to_owned()];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()) {
+            let is_hidden = entry.file_name().unwrap().to_string_lossy().starts_with(['.', '_']);
+            if entry.is_dir() {
+                folders.push(entry);
+            } else if !is_hidden {
+                lines.extend(std::fs::read_to_string(entry).unwrap().lines().map(str::to_owned));
+            }
+        }
+    }
+    lines.sort();
+    lines
+}
+
+fn expected() -> Vec<String> {
+    let mut lines: Vec<String> = (0..RECORDS).map(|n| format!("{} {}", n % KEYS, n / KEYS + 1)).collect();
+    lines.sort();
+    lines
+}
+
+/// Runs the job until a savepoint stops it, and returns where that is.
+fn stopped(output: &Path, savepoints: &Path, backend: &str, format: SavepointFormat) -> String {
+    let env = environment(&[("parallelism.default", "3"), ("state.backend.type", backend)]);
+    count::<Totals>(&env, output);
+    let job = env.execute_async("counts").unwrap();
+    while job.latest_checkpoint().is_none() {
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    let path = job.stop_with_savepoint(false, Some(savepoints.to_str().unwrap()), format).unwrap();
+    assert_eq!(job.wait().unwrap().status(), JobStatus::Finished);
+    path
+}
+
+#[test]
+fn a_savepoint_of_rocksdb_is_read_by_duckdb_and_goes_on_on_the_heap_with_types_of_a_later_version() {
+    let folder = tempfile::tempdir().unwrap();
+    let (output, savepoints) = (folder.path().join("output"), folder.path().join("savepoints"));
+    let path = stopped(&output, &savepoints, "rocksdb", SavepointFormat::Canonical);
+    let before = committed(&output);
+    let tables = format!("'{path}/counts/*.parquet'");
+    let sum = ask_duckdb(&format!("SELECT sum(value.count)::BIGINT FROM {tables}"));
+    assert_eq!(sum, before.len() as u64, "what was counted is what was committed");
+    assert_eq!(ask_duckdb(&format!("SELECT count(DISTINCT value.name) FROM {tables}")), KEYS);
+
+    let env = environment(&[("parallelism.default", "2"), ("execution.state-recovery.path", &path)]);
+    count::<NewTotals>(&env, &output);
+    env.execute("counts").unwrap();
+    assert!(committed(&output) == expected(), "{} lines", committed(&output).len());
+}
+
+#[test]
+fn a_native_savepoint_goes_on_at_another_parallelism() {
+    let folder = tempfile::tempdir().unwrap();
+    let (output, savepoints) = (folder.path().join("output"), folder.path().join("savepoints"));
+    for backend in ["rocksdb", "hashmap"] {
+        let output = output.join(backend);
+        let path = stopped(&output, &savepoints, backend, SavepointFormat::Native);
+        assert!(committed(&output).len() < RECORDS as usize);
+        let options =
+            [("parallelism.default", "2"), ("execution.state-recovery.path", &*path), ("state.backend.type", backend)];
+        let env = environment(&options);
+        count::<Totals>(&env, &output);
+        env.execute("counts").unwrap();
+        assert!(committed(&output) == expected(), "{} lines", committed(&output).len());
+    }
+}
+
+#[test]
+fn a_job_whose_types_do_not_fit_is_refused_with_both_schemas() {
+    let folder = tempfile::tempdir().unwrap();
+    let (output, savepoints) = (folder.path().join("output"), folder.path().join("savepoints"));
+    let path = stopped(&output, &savepoints, "hashmap", SavepointFormat::Canonical);
+    let before = committed(&output);
+    for backend in ["rocksdb", "hashmap"] {
+        let env = environment(&[("execution.state-recovery.path", &path), ("state.backend.type", backend)]);
+        count::<OtherTotals>(&env, &output);
+        let error = env.execute("counts").err().unwrap();
+        let text = error.to_string();
+        assert_eq!(error.kind(), ErrorKind::Invalid, "{text}");
+        for part in
+            ["state `state`", "it was u32 and the job reads bool", "written", "the job's type", "operator `Map`"]
+        {
+            assert!(text.contains(part), "`{part}` is missing: {text}");
+        }
+    }
+    assert_eq!(committed(&output), before, "nothing has run");
+}
+
+#[test]
+fn a_savepoint_while_the_job_goes_on_and_one_that_cannot_be_written() {
+    let folder = tempfile::tempdir().unwrap();
+    let output = folder.path().join("output");
+    let env = environment(&[]);
+    count::<Totals>(&env, &output);
+    let job = env.execute_async("counts").unwrap();
+    while job.latest_checkpoint().is_none() {
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    let error = job.trigger_savepoint(None, SavepointFormat::Canonical).err().unwrap();
+    assert!(error.to_string().contains("execution.checkpointing.savepoint-dir"), "{error}");
+    std::fs::write(folder.path().join("file"), "").unwrap();
+    let within = folder.path().join("file/savepoints");
+    let error = job.trigger_savepoint(within.to_str(), SavepointFormat::Canonical).err().unwrap();
+    assert!(error.to_string().contains("file/savepoints"), "{error}");
+    let within = folder.path().join("savepoints");
+    let path = job.trigger_savepoint(within.to_str(), SavepointFormat::Canonical).unwrap();
+    assert!(ask_duckdb(&format!("SELECT sum(value.count)::BIGINT FROM '{path}/counts/*.parquet'")) > 0);
+    assert_eq!(job.status(), JobStatus::Running);
+    assert_eq!(job.wait().unwrap().status(), JobStatus::Finished);
+    assert_eq!(committed(&output), expected());
+    let error = job.trigger_savepoint(within.to_str(), SavepointFormat::Canonical).err().unwrap();
+    assert!(error.to_string().contains("is over"), "{error}");
+}
