@@ -192,6 +192,13 @@ fn checkpoint_operator_text(operator: &OperatorMetadata) -> String {
             0 => format!("  keyed state ({backends}): {size} in the metadata\n"),
             files => format!("  keyed state ({backends}): {size} in {}\n", count(files, "file")),
         };
+        if operator.states.is_empty() {
+            text += "  its states are not described, because an earlier Flott has taken the checkpoint\n";
+        }
+    }
+    for state in &operator.states {
+        text += &format!("  state `{}` ({})", state.name, kind_text(state.table.kind, None));
+        text += &table_text(&state.table, state.ttl_ms);
     }
     for (name, (items, size)) in lists(&operator.subtasks) {
         text += &format!("  list `{name}`: {}, {}\n", count(items, "item"), bytes(size));
