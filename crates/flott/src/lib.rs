@@ -33,6 +33,7 @@ pub use flott_datastream as datastream;
 pub use flott_env as env;
 pub use flott_formats as formats;
 pub use flott_operators as operators;
+pub use flott_savepoint as savepoint;
 pub use flott_state as state;
 pub use local::GetExecutionEnvironment;
 

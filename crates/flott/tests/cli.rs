@@ -7,6 +7,9 @@
     reason = "the binary is run as a process, on real files"
 )]
 
+#[path = "cli/savepoint.rs"]
+mod savepoint;
+
 use std::collections::BTreeSet;
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
@@ -65,7 +68,7 @@ fn it_tells_its_version_and_its_verbs() {
     for arguments in [&["help"], &["--help"]] {
         let help = flott(arguments);
         assert_eq!(help.code, 0);
-        for verb in ["run", "version", "help"] {
+        for verb in ["run", "savepoint", "version", "help"] {
             assert!(help.said.contains(&format!("\n  {verb} ")), "{verb} is missing in {}", help.said);
         }
     }

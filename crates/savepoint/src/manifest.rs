@@ -106,15 +106,18 @@ impl TableFile {
     /// # Errors
     /// `Corrupt` when it is not what was written.
     pub fn check(&self, content: &[u8]) -> Result<()> {
-        if content.len() as u64 != self.bytes {
+        self.check_sum(content.len() as u64, xxhash_rust::xxh3::xxh3_64(content))
+    }
+
+    /// As [`TableFile::check`], for a file of so many bytes with this checksum.
+    pub(crate) fn check_sum(&self, bytes: u64, checksum: u64) -> Result<()> {
+        if bytes != self.bytes {
             return Err(Error::corrupt(format!(
-                "file `{}` of the savepoint has {} bytes and had {} when it was written",
-                self.path,
-                content.len(),
-                self.bytes
+                "file `{}` of the savepoint has {bytes} bytes and had {} when it was written",
+                self.path, self.bytes
             )));
         }
-        if xxhash_rust::xxh3::xxh3_64(content) != self.checksum {
+        if checksum != self.checksum {
             return Err(Error::corrupt(format!(
                 "file `{}` of the savepoint is damaged: its checksum is wrong",
                 self.path

@@ -6,8 +6,9 @@
 use crate::folder::Folder;
 use crate::layout::Layout;
 use crate::manifest::{Manifest, OperatorEntry, StateEntry};
-use datafusion::arrow::array::RecordBatch;
+use datafusion::arrow::array::{Array, ArrayRef, RecordBatch};
 use datafusion::arrow::json::LineDelimitedWriter;
+use datafusion::arrow::util::display::{ArrayFormatter, FormatOptions};
 use datafusion::arrow::util::pretty::pretty_format_batches;
 use datafusion::catalog::{CatalogProvider, MemoryCatalogProvider, MemorySchemaProvider, SchemaProvider};
 use datafusion::datasource::file_format::parquet::ParquetFormat;
@@ -16,7 +17,7 @@ use datafusion::error::DataFusionError;
 use datafusion::execution::runtime_env::RuntimeEnvBuilder;
 use datafusion::physical_plan::SendableRecordBatchStream;
 use datafusion::prelude::{SQLOptions, SessionConfig, SessionContext};
-use flott_core::{Error, Result};
+use flott_core::{Error, Result, nearest};
 use futures_util::StreamExt;
 use std::collections::BTreeSet;
 use std::io::Write;
@@ -25,6 +26,8 @@ use std::sync::Arc;
 /// Where the store of the savepoint is for DataFusion.
 const STORE: &str = "savepoint://folder";
 const CATALOG: &str = "savepoint";
+/// The schema of tables that are named without one. There is none.
+const NO_SCHEMA: &str = "savepoint";
 /// Memory that a query may take; one that needs more fails.
 const MEMORY_BYTES: usize = 1 << 30;
 /// Rows of a printed table: its columns are as wide as the widest value, so it is kept in memory.
@@ -35,8 +38,10 @@ const PRINTED_ROWS: usize = 10_000;
 pub enum AnswerFormat {
     /// A table for people, up to 10,000 rows.
     Table,
-    /// A JSON object a line.
+    /// A JSON object a line, without the columns that are null.
     JsonLines,
+    /// Comma-separated values with a line of names. Null is nothing; text of nothing is `""`.
+    Csv,
 }
 
 /// The tables of a savepoint, open for SQL.
@@ -53,7 +58,7 @@ impl Query {
     pub async fn open(folder: &Folder, manifest: &Manifest) -> Result<Query> {
         let mut config = SessionConfig::new()
             .with_information_schema(true)
-            .with_default_catalog_and_schema(CATALOG, "savepoint")
+            .with_default_catalog_and_schema(CATALOG, NO_SCHEMA)
             .with_create_default_catalog_and_schema(false);
         // Columns are called as the job's fields are, so upper case needs no quotes.
         config.options_mut().sql_parser.enable_ident_normalization = false;
@@ -102,6 +107,7 @@ impl Query {
         match format {
             AnswerFormat::Table => self.print(rows, out).await,
             AnswerFormat::JsonLines => self.json(rows, out).await,
+            AnswerFormat::Csv => self.csv(rows, out).await,
         }
     }
 
@@ -137,6 +143,43 @@ impl Query {
         writer.finish().map_err(|e| Error::unavailable(format!("the answer cannot be written: {e}")))
     }
 
+    async fn csv(&self, mut rows: SendableRecordBatchStream, out: &mut (dyn Write + Send)) -> Result<()> {
+        let written = |e| Error::io("the answer", e);
+        let names: Vec<String> = rows.schema().fields().iter().map(|field| quoted(field.name())).collect();
+        writeln!(out, "{}", names.join(",")).map_err(written)?;
+        while let Some(batch) = rows.next().await {
+            let batch = batch.map_err(|e| self.wrong(&e))?;
+            let options = FormatOptions::default();
+            let columns: Vec<ArrayFormatter<'_>> = batch
+                .columns()
+                .iter()
+                .map(|column| ArrayFormatter::try_new(column.as_ref(), &options))
+                .collect::<Result<_, _>>()
+                .map_err(|e| Error::internal("the answer cannot be printed").with_source(e))?;
+            for row in 0..batch.num_rows() {
+                let value = |(column, shown): (&ArrayRef, &ArrayFormatter<'_>)| match column.is_null(row) {
+                    true => String::new(),
+                    false => quoted(&shown.value(row).to_string()),
+                };
+                let values: Vec<String> = batch.columns().iter().zip(&columns).map(value).collect();
+                writeln!(out, "{}", values.join(",")).map_err(written)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The table that may have been meant, where the reason is that there is none.
+    fn nearest_table(&self, why: &str) -> Option<&str> {
+        let (_, rest) = why.split_once("table '")?;
+        let (wanted, _) = rest.split_once("' not found")?;
+        let wanted = wanted.strip_prefix(&format!("{CATALOG}.")).unwrap_or(wanted);
+        // Without a schema it is the one that stands for it, which has no tables.
+        let wanted = wanted.strip_prefix(&format!("{NO_SCHEMA}.")).unwrap_or(wanted);
+        let bare = |table: &&str| table.rsplit('.').next() == Some(wanted);
+        let tables = || self.tables.iter().map(String::as_str);
+        tables().find(bare).or_else(|| nearest(wanted, tables()))
+    }
+
     /// What is wrong with a statement, with the tables that there are.
     fn wrong(&self, error: &DataFusionError) -> Error {
         match error.find_root() {
@@ -147,15 +190,30 @@ impl Query {
                 Error::corrupt(format!("a file of the savepoint cannot be read: {why}"))
             }
             DataFusionError::ParquetError(why) => Error::corrupt(format!("a file of the savepoint is damaged: {why}")),
-            root => Error::invalid(format!("{}; the tables are {}", root.strip_backtrace(), self.tables.join(", "))),
+            root => {
+                let why = root.strip_backtrace();
+                let hint =
+                    self.nearest_table(&why).map(|table| format!(", did you mean `{table}`?")).unwrap_or_default();
+                Error::invalid(format!("{why}{hint}; the tables are {}", self.tables.join(", ")))
+            }
         }
+    }
+}
+
+/// A value of a line of comma-separated ones.
+fn quoted(text: &str) -> String {
+    if text.is_empty() || text.contains([',', '"', '\n', '\r']) {
+        format!("\"{}\"", text.replace('"', "\"\""))
+    } else {
+        text.to_owned()
     }
 }
 
 /// The table of a state: all its files.
 fn listing(folder: &Folder, state: &StateEntry) -> Result<ListingTable> {
     let path = |file: &crate::TableFile| {
-        ListingTableUrl::parse(format!("{STORE}/{}", folder.path_of(&file.path))).map_err(|e| failed(&e))
+        let url = format!("{STORE}/{}", url_encoded(folder.path_of(&file.path).as_ref()));
+        ListingTableUrl::parse(url).map_err(|e| failed(&e))
     };
     let paths = state.files.iter().map(path).collect::<Result<Vec<_>>>()?;
     let options = ListingOptions::new(Arc::new(ParquetFormat::default())).with_file_extension("");
@@ -163,6 +221,12 @@ fn listing(folder: &Folder, state: &StateEntry) -> Result<ListingTable> {
         .with_listing_options(options)
         .with_schema(Layout::new(&state.table)?.arrow);
     ListingTable::try_new(config).map_err(|e| failed(&e))
+}
+
+/// A path as a URL holds it, in which nothing is a pattern or an escape.
+fn url_encoded(path: &str) -> String {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"/-_.".contains(&byte);
+    path.bytes().map(|byte| if plain(byte) { (byte as char).to_string() } else { format!("%{byte:02X}") }).collect()
 }
 
 fn operator_name(operator: &OperatorEntry) -> &str {
@@ -173,7 +237,9 @@ fn operator_name(operator: &OperatorEntry) -> &str {
 fn unique(name: &str, taken: &mut BTreeSet<String>) -> String {
     let plain: String =
         name.chars().map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '_' }).collect();
-    let plain = if plain.starts_with(|c: char| c.is_ascii_alphabetic()) { plain } else { format!("_{plain}") };
+    let plain = plain.trim_start_matches('_');
+    let plain =
+        if plain.starts_with(|c: char| c.is_ascii_alphabetic()) { plain.to_owned() } else { format!("_{plain}") };
     let numbered = (2..).map(|n| format!("{plain}_{n}"));
     let free = [plain.clone()].into_iter().chain(numbered).find(|name| !taken.contains(name)).unwrap_or(plain);
     taken.insert(free.clone());

@@ -1,7 +1,8 @@
-//! Tests of tables and manifests.
+//! Tests of tables and manifests, and of reading and writing whole savepoints.
 
 mod folder;
 mod manifest;
+mod processor;
 #[cfg(feature = "query")]
 mod query;
 mod random;

@@ -8,6 +8,7 @@
 
 mod jobs;
 mod proxy;
+mod savepoints;
 mod server;
 mod storage;
 

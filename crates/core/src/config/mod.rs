@@ -9,7 +9,7 @@ mod without_effect;
 pub use options::*;
 pub use value::{ByteSize, ConfigValue};
 
-use crate::{Error, Result};
+use crate::{Error, Result, nearest};
 use std::collections::BTreeMap;
 use std::fmt;
 
@@ -147,7 +147,7 @@ impl Configuration {
                 Some(option) => (option.check)(text).map_err(|why| wrong_value(key, text, &why))?,
                 None if key.starts_with(AZURE_ACCOUNT_KEY_PREFIX) => {}
                 None if without_effect::why(key).is_some() => {}
-                None => unknown.push((key.to_owned(), nearest(key))),
+                None => unknown.push((key.to_owned(), nearest(key, OPTIONS.iter().map(|o| o.key)))),
             }
         }
         Ok(unknown)
@@ -162,24 +162,6 @@ impl Configuration {
 fn wrong_value(key: &str, text: &str, why: &str) -> Error {
     let text = if is_secret(key) { "***" } else { text };
     Error::invalid(format!("option `{key}` cannot be `{text}`: {why}"))
-}
-
-/// The known key with the fewest edits from `key`, if it is near enough to be meant.
-fn nearest(key: &str) -> Option<&'static str> {
-    OPTIONS.iter().map(|o| (edits(key, o.key), o.key)).filter(|(n, k)| *n * 4 <= k.len()).min().map(|(_, k)| k)
-}
-
-fn edits(a: &str, b: &str) -> usize {
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, x) in a.bytes().enumerate() {
-        let mut diagonal = std::mem::replace(&mut row[0], i + 1);
-        for (j, y) in b.bytes().enumerate() {
-            let replaced = diagonal + usize::from(x != y);
-            diagonal = row[j + 1];
-            row[j + 1] = replaced.min(diagonal + 1).min(row[j] + 1);
-        }
-    }
-    row[b.len()]
 }
 
 #[cfg(test)]

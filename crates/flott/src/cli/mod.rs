@@ -3,6 +3,7 @@
 mod config_file;
 mod flags;
 mod parameters;
+mod savepoint;
 pub mod verbs;
 
 pub use flags::{Flags, USAGE};

@@ -1,5 +1,4 @@
-//! The verbs of the `flott` binary. More of Flink's come with the cluster: `info`, `list`, `cancel`, `stop`,
-//! `savepoint`.
+//! The verbs of the `flott` binary. More of Flink's come with the cluster: `info`, `list`, `cancel`, `stop`.
 
 #![expect(
     clippy::print_stdout,
@@ -8,6 +7,7 @@
     reason = "a command line talks on its standard output and starts processes"
 )]
 
+use super::savepoint::{self, Output};
 use super::{USAGE, flags};
 use clap::{Parser, Subcommand};
 use flott_core::{Error, Result};
@@ -32,6 +32,9 @@ enum Verb {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true, hide = true)]
         arguments: Vec<String>,
     },
+    /// Look into savepoints and checkpoints.
+    #[command(subcommand)]
+    Savepoint(savepoint::Verb),
     /// Print the version.
     Version,
 }
@@ -42,6 +45,7 @@ const RUN: &str = "flott run [OPTIONS] JOB [ARGUMENTS]";
 pub fn main() -> ExitCode {
     let result = match Cli::parse().verb {
         Verb::Run { arguments } => run(&arguments),
+        Verb::Savepoint(verb) => verb.run(&mut Output(std::io::stdout())).map(|()| ExitCode::SUCCESS),
         Verb::Version => {
             println!("Version: {}", env!("CARGO_PKG_VERSION"));
             Ok(ExitCode::SUCCESS)

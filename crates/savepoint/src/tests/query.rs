@@ -28,7 +28,7 @@ enum Plan {
 
 /// A savepoint with two operators, one of which has a name for people only.
 async fn savepoint() -> (Folder, Manifest) {
-    let folder = Folder::new(Arc::new(InMemory::new()), "savepoints/sp-1").unwrap();
+    let folder = Folder::new(Arc::new(InMemory::new()), "save points/sp 1*%").unwrap();
     let mut operators = Vec::new();
     for (uid, name, files) in [(Some("user-counts"), "Count", 2), (None, "Count by User!", 1)] {
         let table = TableSchema::new(TableKind::Value, Schema::of::<Totals>()).key(Schema::String);
@@ -112,6 +112,35 @@ async fn answers_are_printed() {
 }
 
 #[tokio::test]
+async fn answers_are_comma_separated_values() {
+    let (folder, manifest) = savepoint().await;
+    let query = Query::open(&folder, &manifest).await.unwrap();
+    let csv = |sql: &'static str| ask(&query, sql, AnswerFormat::Csv);
+    let sql = "SELECT key, plan['Paid']['cents'] AS cents, tags, 'a \"b\"' AS \"x,y\", '' AS empty \
+               FROM user_counts.totals WHERE count < 2 ORDER BY key LIMIT 2";
+    let expected = "key,cents,tags,\"x,y\",empty\n\
+                    user-0,,\"[a, t0]\",\"a \"\"b\"\"\",\"\"\n\
+                    user-1,1,\"[a, t1]\",\"a \"\"b\"\"\",\"\"\n";
+    assert_eq!(csv(sql).await.unwrap(), expected);
+    assert_eq!(csv("SELECT key FROM user_counts.totals WHERE count < 0").await.unwrap(), "key\n");
+}
+
+#[tokio::test]
+async fn a_table_that_is_not_there_may_be_another_one() {
+    let (folder, manifest) = savepoint().await;
+    let query = Query::open(&folder, &manifest).await.unwrap();
+    for (wanted, meant) in [
+        ("user_counts.total", "user_counts.totals"),
+        ("count_by_user.totals", "count_by_user_.totals"),
+        ("totals", "user_counts.totals"),
+    ] {
+        let error = ask(&query, &format!("SELECT 1 FROM {wanted}"), AnswerFormat::Table).await.unwrap_err();
+        let hint = format!("did you mean `{meant}`?; the tables are user_counts.totals, count_by_user_.totals");
+        assert!(error.to_string().contains(&hint), "{error}");
+    }
+}
+
+#[tokio::test]
 async fn only_reading_is_allowed() {
     let (folder, manifest) = savepoint().await;
     let query = Query::open(&folder, &manifest).await.unwrap();
@@ -134,5 +163,5 @@ async fn only_reading_is_allowed() {
     folder.store().delete(&path).await.unwrap();
     let error = Query::open(&folder, &manifest).await.err().unwrap();
     assert_eq!(error.kind(), ErrorKind::Corrupt, "{error}");
-    assert!(error.to_string().contains("`savepoints/sp-1/0/totals-0.parquet`"), "{error}");
+    assert!(error.to_string().contains("`save points/sp 1*%/0/totals-0.parquet`"), "{error}");
 }

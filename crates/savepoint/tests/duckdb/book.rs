@@ -95,7 +95,7 @@ fn savepoint(folder: &Path) -> Manifest {
         states: vec![
             state("totals", &totals, None),
             state("pages", &pages, Some(3_600_000)),
-            state("timers", &timers, None),
+            state("_timers/event/user", &timers, None),
         ],
     };
     let completed_at = ProcessingTime(1_700_000_000_000);

@@ -8,8 +8,8 @@
 mod book;
 
 use flott_core::schema::Schema;
-use flott_core::{Data, KeyHash, MaxParallelism, codec};
-use flott_savepoint::{Chunk, Row, TableKind, TableReader, TableSchema, TableWriter};
+use flott_core::{Configuration, Data, KeyHash, MaxParallelism, codec};
+use flott_savepoint::{Chunk, NewState, Row, Rows, SavepointWriter, TableKind, TableReader, TableSchema, TableWriter};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -213,4 +213,33 @@ fn what_duckdb_has_changed_is_read() {
     assert_eq!(changed.len(), 1);
     let value: Totals = codec::from_bytes(changed.get(0).value).unwrap();
     assert!(value.sum == 1.5 && matches!(value.mode, Mode::Slow) && matches!(value.state, State::Running { since: 9 }));
+}
+
+#[test]
+fn what_duckdb_has_made_becomes_a_savepoint() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).display().to_string();
+    let (config, max) = (Configuration::new(), MaxParallelism::new(128).unwrap());
+    let mut writer = SavepointWriter::create(&path("sp-1"), &config, "Page views").unwrap();
+    let counts = (0..1000u32).map(|n| (format!("user-{n}"), n));
+    writer.add_operator("counts", max).unwrap().value("total", counts).unwrap();
+    let before = writer.finish().unwrap();
+
+    // New keys need no key group: it comes from the key.
+    let change = "COPY (SELECT * REPLACE (value * 2 AS value) FROM 'sp-1/counts/total-*.parquet' WHERE value < 500 \
+                  UNION ALL SELECT 0::USMALLINT, 'new', 7::UINTEGER) TO 'changed.parquet' (FORMAT parquet)";
+    query_in(folder.path(), change);
+    let table = before.operator("counts").unwrap().entry().states[0].table.clone();
+    let file = File::open(folder.path().join("changed.parquet")).unwrap();
+    let mut writer = SavepointWriter::from_existing(&before, &path("sp-2"), &config).unwrap();
+    let rows = Rows::<String, (), (), u32>::of_file(file, &table).unwrap();
+    let mut operator = writer.operator("counts").unwrap();
+    operator.remove_state("total").unwrap().rows(NewState::new("total", TableKind::Value), rows).unwrap();
+    let after = writer.finish().unwrap();
+
+    let rows = after.operator("counts").unwrap().rows::<String, (), (), u32>("total").unwrap();
+    let rows: Vec<_> = rows.map(Result::unwrap).collect();
+    assert_eq!((rows.len(), rows.iter().map(|row| row.value).sum::<u32>()), (501, 499 * 500 + 7));
+    assert!(rows.iter().all(|row| row.group == u32::from(max.key_group(KeyHash::of(&row.key)).0)));
+    assert!(rows.is_sorted_by_key(|row| row.group));
 }

@@ -16,6 +16,7 @@ mod copies;
 mod failure;
 mod fence;
 mod find;
+mod folder;
 mod job;
 mod local;
 mod local_stores;
@@ -36,6 +37,7 @@ pub mod compare;
 pub mod redistribute;
 
 pub use compare::{Fate, JobOperator, RestoreReport, compare};
+pub use folder::StorageFolder;
 pub use job::JobCheckpoints;
 pub use local_stores::{LocalStore, LocalStores, SnapshotFolder, StoreFolder, check_backend};
 pub use metadata::{CheckpointMetadata, OperatorMetadata};

@@ -30,25 +30,36 @@ impl Bucket {
     }
 }
 
-/// Opens the bucket. Nothing is asked of it yet.
-pub(super) fn open(location: &RemoteLocation, config: &Configuration) -> Result<Bucket> {
-    let timeout = config.get(&CHECKPOINT_STORAGE_REQUEST_TIMEOUT)?;
+/// How long requests may take.
+#[derive(Clone, Copy)]
+#[cfg_attr(not(any(feature = "s3", feature = "gcs", feature = "azure")), expect(dead_code, reason = "nobody asks"))]
+struct Times {
+    /// A request.
+    request: Duration,
+    /// All attempts together, if the store itself tries again.
+    retry: Option<Duration>,
+}
+
+/// Opens the bucket. Nothing is asked of it yet. The store itself tries again for as long as `retry_for` says, if it is
+/// set; else attempts are counted by [`super::retry`] alone, which knows which operations may be repeated.
+pub(super) fn open(location: &RemoteLocation, config: &Configuration, retry_for: Option<Duration>) -> Result<Bucket> {
+    let times = Times { request: config.get(&CHECKPOINT_STORAGE_REQUEST_TIMEOUT)?, retry: retry_for };
     match location.kind {
-        RemoteKind::S3 => s3(location, config, timeout),
-        RemoteKind::Gcs => gcs(location, config, timeout),
-        RemoteKind::Azure => azure(location, config, timeout),
+        RemoteKind::S3 => s3(location, config, times),
+        RemoteKind::Gcs => gcs(location, config, times),
+        RemoteKind::Azure => azure(location, config, times),
     }
 }
 
 #[cfg(feature = "s3")]
-fn s3(location: &RemoteLocation, config: &Configuration, timeout: Duration) -> Result<Bucket> {
+fn s3(location: &RemoteLocation, config: &Configuration, times: Times) -> Result<Bucket> {
     use flott_core::config::{S3_ACCESS_KEY, S3_ENDPOINT, S3_ENDPOINT_REGION, S3_PATH_STYLE_ACCESS, S3_SECRET_KEY};
     use object_store::aws::{AmazonS3Builder, S3ConditionalPut};
 
     let mut builder = AmazonS3Builder::from_env()
         .with_bucket_name(&location.bucket)
         .with_conditional_put(S3ConditionalPut::ETagMatch)
-        .with_retry(no_retries());
+        .with_retry(retries(times));
     match (config.get_optional(&S3_ACCESS_KEY)?, config.get_optional(&S3_SECRET_KEY)?) {
         (Some(access), Some(secret)) => builder = builder.with_access_key_id(access).with_secret_access_key(secret),
         (None, None) => {}
@@ -74,15 +85,16 @@ fn s3(location: &RemoteLocation, config: &Configuration, timeout: Duration) -> R
         let endpoint = if endpoint.contains("://") { endpoint } else { format!("https://{endpoint}") };
         builder = builder.with_endpoint(endpoint);
     }
-    built(location, builder.with_client_options(client(timeout, is_plain)).build()).map(Bucket::new)
+    built(location, builder.with_client_options(client(times.request, is_plain)).build()).map(Bucket::new)
 }
 
 #[cfg(feature = "gcs")]
-fn gcs(location: &RemoteLocation, config: &Configuration, timeout: Duration) -> Result<Bucket> {
+fn gcs(location: &RemoteLocation, config: &Configuration, times: Times) -> Result<Bucket> {
     use flott_core::config::{GCS_ENDPOINT, GCS_KEY_FILE};
     use object_store::gcp::{GoogleCloudStorageBuilder, GoogleConfigKey};
 
-    let mut builder = GoogleCloudStorageBuilder::from_env().with_bucket_name(&location.bucket).with_retry(no_retries());
+    let mut builder =
+        GoogleCloudStorageBuilder::from_env().with_bucket_name(&location.bucket).with_retry(retries(times));
     if let Some(file) = config.get_optional(&GCS_KEY_FILE)? {
         builder = builder.with_service_account_path(file);
     }
@@ -91,15 +103,16 @@ fn gcs(location: &RemoteLocation, config: &Configuration, timeout: Duration) -> 
     if let Some(endpoint) = endpoint {
         builder = builder.with_config(GoogleConfigKey::BaseUrl, endpoint);
     }
-    built(location, builder.with_client_options(client(timeout, is_plain)).build()).map(Bucket::new)
+    built(location, builder.with_client_options(client(times.request, is_plain)).build()).map(Bucket::new)
 }
 
 #[cfg(feature = "azure")]
-fn azure(location: &RemoteLocation, config: &Configuration, timeout: Duration) -> Result<Bucket> {
+fn azure(location: &RemoteLocation, config: &Configuration, times: Times) -> Result<Bucket> {
     use flott_core::config::{AZURE_ACCOUNT_KEY_PREFIX, AZURE_ENDPOINT};
     use object_store::azure::MicrosoftAzureBuilder;
 
-    let mut builder = MicrosoftAzureBuilder::from_env().with_container_name(&location.bucket).with_retry(no_retries());
+    let mut builder =
+        MicrosoftAzureBuilder::from_env().with_container_name(&location.bucket).with_retry(retries(times));
     if let Some(account) = &location.account {
         builder = builder.with_account(account);
         let prefix = format!("{AZURE_ACCOUNT_KEY_PREFIX}{account}.");
@@ -112,21 +125,21 @@ fn azure(location: &RemoteLocation, config: &Configuration, timeout: Duration) -
     if let Some(endpoint) = endpoint {
         builder = builder.with_endpoint(endpoint);
     }
-    built(location, builder.with_client_options(client(timeout, is_plain)).build()).map(Bucket::new)
+    built(location, builder.with_client_options(client(times.request, is_plain)).build()).map(Bucket::new)
 }
 
 #[cfg(not(feature = "s3"))]
-fn s3(location: &RemoteLocation, _: &Configuration, _: Duration) -> Result<Bucket> {
+fn s3(location: &RemoteLocation, _: &Configuration, _: Times) -> Result<Bucket> {
     Err(not_compiled_in(location, "s3"))
 }
 
 #[cfg(not(feature = "gcs"))]
-fn gcs(location: &RemoteLocation, _: &Configuration, _: Duration) -> Result<Bucket> {
+fn gcs(location: &RemoteLocation, _: &Configuration, _: Times) -> Result<Bucket> {
     Err(not_compiled_in(location, "gcs"))
 }
 
 #[cfg(not(feature = "azure"))]
-fn azure(location: &RemoteLocation, _: &Configuration, _: Duration) -> Result<Bucket> {
+fn azure(location: &RemoteLocation, _: &Configuration, _: Times) -> Result<Bucket> {
     Err(not_compiled_in(location, "azure"))
 }
 
@@ -139,10 +152,13 @@ fn not_compiled_in(location: &RemoteLocation, feature: &str) -> Error {
     ))
 }
 
-/// Attempts are counted by [`super::retry`] alone: it knows which operations may be repeated.
 #[cfg(any(feature = "s3", feature = "gcs", feature = "azure"))]
-fn no_retries() -> object_store::RetryConfig {
-    object_store::RetryConfig { max_retries: 0, ..object_store::RetryConfig::default() }
+fn retries(times: Times) -> object_store::RetryConfig {
+    let default = object_store::RetryConfig::default();
+    match times.retry {
+        Some(retry_timeout) => object_store::RetryConfig { retry_timeout, ..default },
+        None => object_store::RetryConfig { max_retries: 0, ..default },
+    }
 }
 
 #[cfg(any(feature = "s3", feature = "gcs", feature = "azure"))]

@@ -107,7 +107,7 @@ impl CheckpointStorage {
                 CHECKPOINT_STORAGE_PART_SIZE.key
             )));
         }
-        let Bucket { objects, parts } = remote::open(location, &config)?;
+        let Bucket { objects, parts } = remote::open(location, &config, None)?;
         let place = Place::Remote(Arc::new(Remote::new(parts, part_bytes)));
         let prefix = ObjectPath::from(location.prefix.as_str());
         let store = Store::new(env, objects, prefix, place, patience, location.name());
