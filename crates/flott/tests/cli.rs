@@ -200,3 +200,43 @@ fn a_job_is_run_with_its_parallelism_and_goes_on_from_its_latest_checkpoint() {
     assert_eq!(second.said, first.said);
     assert_eq!(files(), written);
 }
+
+#[test]
+fn a_checkpoint_is_compared_with_jobs_and_made_into_tables() {
+    let folder = TempDir::new().unwrap();
+    let call = |arguments: &[&str]| flott_in(folder.path(), folder.path(), arguments);
+    let job = example("fraud_detection");
+    let options = ["--checkpoint-dir", "kept", "--checkpoint-interval", "50 ms"];
+    let ran = call(&[&["run"][..], &options, &[&job, "--output", "out"]].concat());
+    assert_eq!(ran.code, 0, "{}", ran.errors);
+    let path = |pattern: &str| {
+        let mut found = Vec::new();
+        for job in fs::read_dir(folder.path().join("kept")).unwrap() {
+            let checkpoints = fs::read_dir(job.unwrap().path()).unwrap().map(|entry| entry.unwrap().path());
+            found.extend(checkpoints.filter(|path| path.display().to_string().contains(pattern)));
+        }
+        found.pop().unwrap().display().to_string()
+    };
+    let checkpoint = path("/chk-");
+
+    let same = call(&["savepoint", "diff", &checkpoint, "-p", "2", &job]);
+    assert_eq!(same.code, 0, "{}", same.errors);
+    for part in ["kept    operator `KeyedProcess` (uid fraud detector)", "kept         value `tried`", "can be started"]
+    {
+        assert!(same.said.contains(part), "`{part}` is missing in: {}", same.said);
+    }
+    let other = example("word_count");
+    let dropped = call(&["savepoint", "diff", &checkpoint, &other]);
+    assert_eq!(dropped.code, 1, "{}", dropped.errors);
+    assert!(dropped.said.contains("dropped operator") && dropped.said.contains("without -n"), "{}", dropped.said);
+    assert_eq!(call(&["savepoint", "diff", &checkpoint, "-n", &other]).code, 0);
+
+    let made = call(&["savepoint", "convert", &checkpoint, "tables"]);
+    assert!(made.code == 0 && made.said.contains("of job `fraud detection`"), "{}{}", made.said, made.errors);
+    let same = call(&["savepoint", "diff", "tables", &job]);
+    assert!(same.code == 0 && same.said.contains("kept         value `tried`"), "{}{}", same.said, same.errors);
+    assert_fails(&call(&["savepoint", "convert", "tables", "again"]), 1, &["`tables`", "tables already"]);
+    assert_fails(&call(&["savepoint", "convert", &checkpoint, "tables"]), 1, &["holds a savepoint already"]);
+    assert_fails(&call(&["savepoint", "diff", "nowhere", &job]), 1, &["there is no folder `nowhere`"]);
+    assert_fails(&call(&["savepoint", "diff", "tables"]), 1, &["no job is given", "flott savepoint diff PATH"]);
+}

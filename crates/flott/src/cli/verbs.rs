@@ -7,9 +7,11 @@
     reason = "a command line talks on its standard output and starts processes"
 )]
 
+use super::savepoint::DIFF;
 use super::savepoint::{self, Output};
 use super::{USAGE, flags};
 use clap::{Parser, Subcommand};
+use flott_core::config::SAVEPOINT_DIFF;
 use flott_core::{Error, Result};
 use std::io::{ErrorKind, Write};
 use std::path::Path;
@@ -45,6 +47,7 @@ const RUN: &str = "flott run [OPTIONS] JOB [ARGUMENTS]";
 pub fn main() -> ExitCode {
     let result = match Cli::parse().verb {
         Verb::Run { arguments } => run(&arguments),
+        Verb::Savepoint(savepoint::Verb::Diff { arguments }) => diff(&arguments),
         Verb::Savepoint(verb) => verb.run(&mut Output(std::io::stdout())).map(|()| ExitCode::SUCCESS),
         Verb::Version => {
             println!("Version: {}", env!("CARGO_PKG_VERSION"));
@@ -55,6 +58,26 @@ pub fn main() -> ExitCode {
         eprintln!("flott: {error}");
         ExitCode::FAILURE
     })
+}
+
+/// Has the job's executable compare itself with a savepoint.
+fn diff(arguments: &[String]) -> Result<ExitCode> {
+    if arguments.iter().any(|argument| argument == "-h" || argument == "--help") {
+        // Whoever has stopped reading has seen enough.
+        let _ = writeln!(
+            std::io::stdout(),
+            "Says what would become of each operator and state if JOB were started from PATH.\n\nUsage: {DIFF}\n\n{USAGE}"
+        );
+        return Ok(ExitCode::SUCCESS);
+    }
+    let [path, job @ ..] = arguments else {
+        return Err(Error::invalid(format!("no savepoint is given; write {DIFF}")));
+    };
+    if job.is_empty() {
+        return Err(Error::invalid(format!("no job is given; write {DIFF}")));
+    }
+    let option = format!("-D{}={path}", SAVEPOINT_DIFF.key);
+    run(&[&[option], job].concat())
 }
 
 /// Runs the job's executable with everything that was given.

@@ -24,5 +24,5 @@ pub use gateway::{Deployment, TaskGateway};
 pub use handle::{JobHandle, JobResult, JobView};
 pub use machine::{JobCommand, JobEvent, JobMachine, TaskSignal};
 pub use master::JobMaster;
-pub use restore::{RestoreFrom, Restored, compare_with};
+pub use restore::{RestoreFrom, Restored, compare_with, find_checkpoint};
 pub use status::TaskStatus;

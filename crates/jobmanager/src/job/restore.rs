@@ -87,7 +87,7 @@ pub async fn compare_with(
     path: &str,
     states: impl FnOnce(&JobDescription) -> Result<BTreeMap<OperatorId, JobStates>>,
 ) -> Result<RestoreReport> {
-    let (_, metadata) = find(storage, path).await?;
+    let (_, metadata) = find_checkpoint(storage, path).await?;
     adopt_max_parallelism(&mut job, &metadata);
     // What is dropped is said, and whether that is allowed is asked at the start.
     let mut report = compare(&metadata, &job_operators(&job), true)?;
@@ -95,8 +95,11 @@ pub async fn compare_with(
     Ok(report)
 }
 
-/// The checkpoint or savepoint at `path`.
-async fn find(storage: &CheckpointStorage, path: &str) -> Result<(JobCheckpoints, CheckpointMetadata)> {
+/// The checkpoint or savepoint at `path`, of any form, and where its files are.
+///
+/// # Errors
+/// `Invalid` when there is none; `Corrupt` when it cannot be read; `Unavailable` when the storage does not answer.
+pub async fn find_checkpoint(storage: &CheckpointStorage, path: &str) -> Result<(JobCheckpoints, CheckpointMetadata)> {
     match savepoint::load(storage, path).await? {
         Some(savepoint) => Ok(savepoint),
         None => storage.load_path(path).await,
@@ -140,7 +143,7 @@ pub(super) async fn find_start(
             }
         },
         RestoreFrom::Path(path) => {
-            let (files, metadata) = find(storage, path).await?;
+            let (files, metadata) = find_checkpoint(storage, path).await?;
             (metadata, files, new_folder(&job, storage).await?)
         }
     };

@@ -26,6 +26,12 @@ pub async fn convert(
     to: &JobCheckpoints,
     backend: impl Fn(&str) -> Result<Arc<dyn StateBackend>>,
 ) -> Result<Manifest> {
+    if to.has(Manifest::FILE).await? {
+        return Err(Error::invalid(format!(
+            "`{}` holds a savepoint already, which is never changed; choose another folder",
+            to.folder()
+        )));
+    }
     let mut converted = metadata.clone();
     for operator in &mut converted.operators {
         let name = operator.name.clone();

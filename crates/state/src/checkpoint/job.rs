@@ -33,11 +33,13 @@ pub struct JobCheckpoints {
     pub(super) copies: Option<JobCopies>,
     /// What other folders are opened with.
     pub(super) storage: Arc<CheckpointStorage>,
+    /// The folder is that of one savepoint.
+    pub(super) is_savepoint: bool,
 }
 
 impl JobCheckpoints {
     pub(super) fn new(storage: &CheckpointStorage, store: Store, copies: Option<JobCopies>) -> Self {
-        JobCheckpoints { store, fence: None, copies, storage: Arc::new(storage.clone()) }
+        JobCheckpoints { store, fence: None, copies, storage: Arc::new(storage.clone()), is_savepoint: false }
     }
 
     /// A new name for a file that later checkpoints will build on.
@@ -253,7 +255,7 @@ impl JobCheckpoints {
 
     /// Where a checkpoint is, for people and for a restore by path.
     pub fn location(&self, id: CheckpointId) -> String {
-        self.store.display(&folder(id))
+        if self.is_savepoint { self.folder() } else { self.store.display(&folder(id)) }
     }
 
     fn unusable(&self, id: CheckpointId, why: &Error) -> Error {

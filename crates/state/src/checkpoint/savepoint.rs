@@ -16,13 +16,15 @@ impl CheckpointStorage {
     pub fn savepoint(&self, location: &str) -> Result<JobCheckpoints> {
         let env = &self.store.env;
         if !self.takes_locations {
-            return Ok(JobCheckpoints::new(self, self.store.child(location.trim_matches('/')), None));
+            let store = self.store.child(location.trim_matches('/'));
+            return Ok(JobCheckpoints { is_savepoint: true, ..JobCheckpoints::new(self, store, None) });
         }
         let storage = match Location::parse(location)? {
             Location::Local(folder) => Self::local(env, local::make_folder(&folder)?, self.config.clone())?,
             Location::Remote(location) => Self::remote(env, &location, self.config.clone())?,
         };
-        Ok(JobCheckpoints::new(&storage, storage.store.clone(), None))
+        let store = storage.store.clone();
+        Ok(JobCheckpoints { is_savepoint: true, ..JobCheckpoints::new(&storage, store, None) })
     }
 
     /// The folder of the savepoint that `path` names, by its folder or by a file that completes it; `None` if it names a

@@ -1,5 +1,6 @@
 //! `flott savepoint ...`: savepoints and checkpoints from outside a job. One file for each verb.
 
+mod convert;
 mod inspect;
 mod query;
 mod text;
@@ -14,12 +15,23 @@ use std::io::{ErrorKind, Write};
 pub(super) enum Verb {
     /// Show what a savepoint or a checkpoint consists of
     Inspect(inspect::Inspect),
-    /// Ask the tables of a savepoint in SQL
+    /// Ask the tables of a savepoint, or what is in a checkpoint, in SQL
     Query(query::Query),
+    /// Write a checkpoint or a native savepoint as tables
+    Convert(convert::Convert),
+    /// Say what would become of each state if a job were started from a savepoint or a checkpoint; nothing runs
+    #[command(disable_help_flag = true, override_usage = DIFF)]
+    Diff {
+        /// The folder of the savepoint or checkpoint, then what `flott run` takes: options, the job, its own arguments
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true, hide = true)]
+        arguments: Vec<String>,
+    },
 }
 
+pub(super) const DIFF: &str = "flott savepoint diff PATH [OPTIONS] JOB [ARGUMENTS]";
+
 impl Verb {
-    /// Does it.
+    /// Does it. `Diff` is a run of the job and has been done before.
     ///
     /// # Errors
     /// Those of the verb.
@@ -27,6 +39,8 @@ impl Verb {
         match self {
             Verb::Inspect(inspect) => inspect.run(out),
             Verb::Query(query) => query.run(out),
+            Verb::Convert(convert) => convert.run(out),
+            Verb::Diff { .. } => Ok(()),
         }
     }
 }

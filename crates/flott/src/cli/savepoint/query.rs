@@ -11,7 +11,7 @@ use std::io::Write;
                         letter or digit. `DESCRIBE table` shows its columns."
 )]
 pub(in crate::cli) struct Query {
-    /// The folder of a savepoint: a path or a URL
+    /// The folder of a savepoint or a checkpoint: a path or a URL
     path: String,
     /// The statement; without one the tables are listed
     sql: Option<String>,
@@ -35,7 +35,17 @@ enum Format {
 #[cfg(feature = "query")]
 impl Query {
     pub fn run(&self, out: &mut (dyn Write + Send)) -> Result<()> {
-        let savepoint = flott_savepoint::Savepoint::open(&self.path, &self.options.configuration()?)?;
+        let config = self.options.configuration()?;
+        // A checkpoint has no tables; they are made for the time of the question.
+        let (savepoint, _made) = match flott_savepoint::Snapshot::open(&self.path, &config)? {
+            flott_savepoint::Snapshot::Savepoint(savepoint) => (savepoint, None),
+            flott_savepoint::Snapshot::Checkpoint { .. } => {
+                let made = tempfile::tempdir().map_err(|e| flott_core::Error::io("a temporary folder", e))?;
+                let target = made.path().display().to_string();
+                super::convert::to_tables(&self.path, &target, &config)?;
+                (flott_savepoint::Savepoint::open(&target, &config)?, Some(made))
+            }
+        };
         let format = match self.format {
             Format::Table => flott_savepoint::AnswerFormat::Table,
             Format::Csv => flott_savepoint::AnswerFormat::Csv,
