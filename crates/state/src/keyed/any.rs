@@ -3,6 +3,7 @@
 
 use super::KeyedState;
 use super::opened::{KeyedPart, SnapshotKind};
+use super::query::{StateAnswer, StateQuery};
 use crate::canonical::{Chunk, StateDescription};
 use crate::store::KeyedStore;
 use bytes::Bytes;
@@ -83,6 +84,11 @@ pub trait AnyKeyedState: Send {
     fn finish_rows(&mut self, state: &str, end: KeyGroup) -> Result<()>;
     /// What every state is, also those that were restored and that no one has registered.
     fn descriptions(&self) -> Vec<Arc<StateDescription>>;
+    /// What a key has in a state.
+    ///
+    /// # Errors
+    /// As [`KeyedState::query`].
+    fn query(&mut self, query: &StateQuery) -> Result<StateAnswer>;
     /// In batch mode, at the end of keys: timers that are registered from now on are ignored, as in Flink. They would
     /// be due at once, and one that registers itself again would be so for ever.
     fn quiesce_timers(&mut self);
@@ -143,6 +149,10 @@ impl<K: Key> AnyKeyedState for KeyedState<K> {
 
     fn descriptions(&self) -> Vec<Arc<StateDescription>> {
         KeyedState::descriptions(self)
+    }
+
+    fn query(&mut self, query: &StateQuery) -> Result<StateAnswer> {
+        KeyedState::query(self, query)
     }
 
     fn quiesce_timers(&mut self) {

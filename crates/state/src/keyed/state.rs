@@ -427,6 +427,11 @@ impl<K: Key> KeyedState<K> {
         KeySlot::of(key, self.max, self.range)
     }
 
+    /// Number of key groups of the operator.
+    pub(super) fn max(&self) -> MaxParallelism {
+        self.max
+    }
+
     /// The key groups of the subtask.
     pub fn range(&self) -> KeyGroupRange {
         self.range
