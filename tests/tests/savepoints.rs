@@ -95,7 +95,7 @@ fn environment(options: &[(&str, &str)]) -> StreamExecutionEnvironment {
     let env = StreamExecutionEnvironment::get_execution_environment().unwrap();
     env.configure("execution.checkpointing.interval", "50 ms");
     for (key, value) in options {
-        env.configure(key, value);
+        env.configure(key, *value);
     }
     env
 }
