@@ -33,15 +33,48 @@ fn expected() -> Vec<String> {
     lines
 }
 
-#[test]
-fn a_checkpoint_of_the_first_format_is_restored_at_any_parallelism() {
+/// Restores what is kept at a path, at several parallelisms, on a backend.
+fn restores(path: &str, backend: &str) {
     for parallelism in [1, 2, 3] {
         let env = StreamExecutionEnvironment::get_execution_environment().unwrap();
-        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/checkpoint-v1/chk-4");
-        env.configure("execution.state-recovery.path", path).set_parallelism(parallelism);
+        let path = format!("{}/fixtures/{path}", env!("CARGO_MANIFEST_DIR"));
+        env.configure("execution.state-recovery.path", &path).set_parallelism(parallelism);
+        env.configure("state.backend.type", backend);
         // The number of key groups is the checkpoint's.
         let mut lines = fixture::build(&env, None).execute_and_collect("fixture").unwrap();
         lines.sort();
-        assert_eq!(lines, expected(), "at parallelism {parallelism}");
+        assert_eq!(lines, expected(), "{path} on {backend} at parallelism {parallelism}");
     }
+}
+
+#[test]
+fn a_checkpoint_of_the_first_format_is_restored_at_any_parallelism() {
+    restores("checkpoint-v1/chk-4", "hashmap");
+}
+
+#[test]
+fn a_checkpoint_with_descriptions_is_restored_on_both_backends() {
+    restores("checkpoint-v2/chk-4", "hashmap");
+    restores("checkpoint-v2/chk-4", "rocksdb");
+}
+
+#[test]
+fn a_checkpoint_of_rocksdb_is_restored_at_any_parallelism() {
+    restores("rocksdb-v1/chk-4", "rocksdb");
+}
+
+#[test]
+fn a_checkpoint_whose_barriers_overtook_is_restored_at_any_parallelism() {
+    restores("unaligned-v1/chk-4", "hashmap");
+}
+
+#[test]
+fn a_canonical_savepoint_is_restored_on_both_backends() {
+    restores("savepoint-v1", "hashmap");
+    restores("savepoint-v1", "rocksdb");
+}
+
+#[test]
+fn a_native_savepoint_is_restored_at_any_parallelism() {
+    restores("native-savepoint-v1", "hashmap");
 }

@@ -94,8 +94,8 @@ fn count<T: Counting>(env: &StreamExecutionEnvironment, output: &Path) {
 fn environment(options: &[(&str, &str)]) -> StreamExecutionEnvironment {
     let env = StreamExecutionEnvironment::get_execution_environment().unwrap();
     env.configure("execution.checkpointing.interval", "50 ms");
-    for (key, value) in options {
-        env.configure(key, *value);
+    for &(key, value) in options {
+        env.configure(key, value);
     }
     env
 }

@@ -22,7 +22,7 @@ pub mod exchange;
 mod in_flight;
 pub mod input;
 mod metrics;
-mod savepoint;
+pub mod savepoint;
 mod sink;
 mod snapshot;
 mod sort;

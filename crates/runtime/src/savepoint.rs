@@ -6,10 +6,14 @@
 //! restore     rows of the subtask's key groups go into keyed state, whatever lies below it       (`task/build.rs`)
 //! ```
 
+mod convert;
+
+pub use convert::convert;
+
 use flott_core::schema::{Skipper, wire::Malformed};
-use flott_core::{Error, KeyGroup, KeyGroupRange, OperatorId, Result, error::ResultExt};
+use flott_core::{Error, KeyGroup, KeyGroupRange, Result, error::ResultExt};
 use flott_env::Env;
-use flott_savepoint::{TableReader, TableWriter, WrittenTable, list_table};
+use flott_savepoint::{TableReader, TableWriter, WrittenTable, file_name, list_table};
 use flott_state::canonical::{Row, StateDescription, TableKind, TableSchema};
 use flott_state::checkpoint::{JobCheckpoints, LocalStores, StoreFolder};
 use flott_state::keyed::{KeyedPart, RowWalk};
@@ -27,24 +31,6 @@ pub(crate) struct Place<'a> {
     pub(crate) folder: &'a JobCheckpoints,
     pub(crate) operator: &'a str,
     pub(crate) subtask: u32,
-}
-
-/// The folder of an operator's files: what is left of its uid, or its id.
-pub(crate) fn operator_folder(uid: Option<&str>, id: OperatorId) -> String {
-    let id = id.to_string();
-    match uid {
-        Some(uid) if file_name(uid) == uid => file_name(uid),
-        // Two that look alike must not be one.
-        Some(uid) => format!("{}-{}", file_name(uid), &id[..8]),
-        None => id,
-    }
-}
-
-fn file_name(name: &str) -> String {
-    let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
-    let name: String =
-        name.trim_start_matches('_').chars().map(|c| if is_plain(c) { c } else { '-' }).take(80).collect();
-    if name.is_empty() { "unnamed".to_owned() } else { name }
 }
 
 impl Place<'_> {
@@ -68,8 +54,11 @@ impl Place<'_> {
     }
 
     async fn write_keyed(&self, part: KeyedPart, store: Option<(StoreFolder, LocalStores)>) -> Result<KeyedSnapshot> {
-        let (range, states, walk, _keep) = match part {
-            KeyedPart::Files(files) => (files.range, files.states.clone(), RowWalk::of_files(files), None),
+        match part {
+            KeyedPart::Files(files) => {
+                let (range, states) = (files.range, files.states.clone());
+                self.write_rows(RowWalk::of_files(files), range, states).await
+            }
             KeyedPart::Store(snapshot) => {
                 let (folder, stores) = store.ok_or_else(|| Error::internal("a store has no folder"))?;
                 let (range, states) = (snapshot.range(), snapshot.states().to_vec());
@@ -83,9 +72,19 @@ impl Place<'_> {
                         Ok::<_, Error>((stores.open_copy(&at, range)?, at))
                     })
                     .await??;
-                (range, states.clone(), RowWalk::of_store(copy, range, &states), Some(at))
+                let written = self.write_rows(RowWalk::of_store(copy, range, &states), range, states).await;
+                drop(at);
+                written
             }
-        };
+        }
+    }
+
+    async fn write_rows(
+        &self,
+        walk: RowWalk,
+        range: KeyGroupRange,
+        states: Vec<Arc<StateDescription>>,
+    ) -> Result<KeyedSnapshot> {
         let mut tables = Tables { walk, open: None, ready: VecDeque::new(), has_ended: false };
         let (mut files, mut parts) = (Vec::new(), Vec::new());
         loop {

@@ -15,7 +15,7 @@
 use crate::chain::{Chain, Exit};
 use crate::deploy::TaskSpec;
 use crate::in_flight::InFlight;
-use crate::savepoint::{Place, operator_folder};
+use crate::savepoint::Place;
 use crate::source_task::SourceTask;
 use flott_api::control::{CheckpointTimes, TaskEvent, TaskId};
 use flott_api::metrics::Counter;
@@ -25,6 +25,7 @@ use flott_core::{
 };
 use flott_env::Env;
 use flott_graph::ChainNode;
+use flott_savepoint::operator_folder;
 use flott_state::checkpoint::{JobCheckpoints, KeyedFiles, LocalStores, StoreFolder};
 use flott_state::keyed::{KeyedPart, SnapshotKind, StoreSnapshot};
 use flott_state::operator::EncodedList;

@@ -4,12 +4,31 @@ use crate::manifest::{Manifest, OperatorEntry, StateEntry, TableFile};
 use crate::reader::TableReader;
 use bytes::Bytes;
 use flott_core::schema::Schema;
-use flott_core::{BarrierKind, Error, ProcessingTime, Result, error::ResultExt};
+use flott_core::{BarrierKind, Error, OperatorId, ProcessingTime, Result, error::ResultExt};
 use flott_state::canonical::{StateDescription, TableKind, TableSchema};
 use flott_state::checkpoint::{CheckpointMetadata, OperatorMetadata};
 use flott_state::{Blob, KeyedSnapshot, ListSnapshot, OperatorSnapshot, Redistribution, TablePart};
 use std::collections::BTreeMap;
 use std::sync::Arc;
+
+/// The folder of an operator's files in a savepoint: what is left of its uid, or its id.
+pub fn operator_folder(uid: Option<&str>, id: OperatorId) -> String {
+    let id = id.to_string();
+    match uid {
+        Some(uid) if file_name(uid) == uid => file_name(uid),
+        // Two that look alike must not be one.
+        Some(uid) => format!("{}-{}", file_name(uid), &id[..8]),
+        None => id,
+    }
+}
+
+/// What is left of a name as that of a file.
+pub fn file_name(name: &str) -> String {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
+    let name: String =
+        name.trim_start_matches('_').chars().map(|c| if is_plain(c) { c } else { '-' }).take(80).collect();
+    if name.is_empty() { "unnamed".to_owned() } else { name }
+}
 
 /// What stands for the items of a list of which only its owner knows what they are.
 const BYTES: &str = "bytes";

@@ -20,7 +20,7 @@ mod writer;
 #[cfg(test)]
 mod tests;
 
-pub use checkpoint::list_table;
+pub use checkpoint::{file_name, list_table, operator_folder};
 pub use flott_state::canonical::{Chunk, Row, TableKind, TableSchema};
 pub use folder::Folder;
 pub use manifest::{Manifest, OperatorEntry, StateEntry, TableFile};

@@ -2,10 +2,10 @@
 //! `tests/fixtures/README.md`.
 //!
 //! ```text
-//! make-checkpoint-fixture --out DIR
+//! make-checkpoint-fixture --out DIR [--savepoint canonical|native] [-D KEY=VALUE ...]
 //! ```
 //!
-//! `DIR` must not exist; it will hold `chk-N/` and `shared/`.
+//! `DIR` must not exist; it will hold `chk-N/` and what belongs to it, or the savepoint.
 
 #![expect(
     clippy::print_stdout,
@@ -27,19 +27,27 @@ fn main() -> Result<()> {
     env.configure("execution.checkpointing.dir", &work).configure("execution.checkpointing.interval", "200 ms");
     // Some state within the metadata, some in files of its own.
     env.configure("execution.checkpointing.data-inline-threshold", "400 b");
-    env.configure("pipeline.max-parallelism", "8").configure("parallelism.default", "2");
+    env.configure("pipeline.max-parallelism", "8");
     fixture::build(&env, Some(RATE)).blackhole().uid("nowhere");
     let job = env.execute_async("fixture")?;
     while job.latest_checkpoint().is_none_or(|(id, _)| id < 4) {
         job.wait_for(Duration::from_millis(10))?;
     }
+    let format = match args.get("savepoint") {
+        None => None,
+        Some("canonical") => Some(SavepointFormat::Canonical),
+        Some("native") => Some(SavepointFormat::Native),
+        Some(other) => return Err(Error::invalid(format!("`--savepoint {other}`: it is canonical or native"))),
+    };
+    let savepoint = format.map(|format| job.trigger_savepoint(Some(&work), format)).transpose()?;
     job.cancel();
     let ended = job.wait()?.status();
     if ended != JobStatus::Canceled {
         return Err(Error::internal(format!("the job should have been stopped in its midst, and is {ended}")));
     }
-    std::fs::rename(format!("{work}/{}", job.job_id()), out)
-        .and_then(|()| std::fs::remove_dir(work))
+    let made = savepoint.unwrap_or_else(|| format!("{work}/{}", job.job_id()));
+    std::fs::rename(made, out)
+        .and_then(|()| std::fs::remove_dir_all(work))
         .map_err(|e| Error::invalid(format!("`{out}` cannot be made: {e}")))?;
     println!("{out} holds checkpoint {}", job.latest_checkpoint().map_or(0, |(id, _)| id));
     Ok(())

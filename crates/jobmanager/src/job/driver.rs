@@ -24,7 +24,7 @@ use flott_api::control::{SplitBytes, TaskEvent, TaskId};
 use flott_api::metrics::{Labels, MetricRegistry};
 use flott_api::{Discovery, JobStatus};
 use flott_core::config::CHECKPOINT_INLINE_THRESHOLD;
-use flott_core::{AttemptId, CheckpointId, Error, OperatorId, ProcessingTime, Result};
+use flott_core::{AttemptId, CheckpointId, Error, OperatorId, ProcessingTime, Result, SavepointFormat};
 use flott_env::{Env, catch};
 use flott_state::checkpoint::{CheckpointMetadata, CheckpointStorage, JobCheckpoints, RestoreReport};
 use futures_util::StreamExt;
@@ -368,11 +368,14 @@ async fn write(
         Some(target) => &checkpoints.savepoint(&target.folder)?,
         None => checkpoints,
     };
-    // What a savepoint's manifest names are files.
-    let inline_bytes_max = if collected.savepoint.is_some() { 0 } else { inline_bytes_max };
+    let is_canonical = collected.savepoint.as_ref().is_some_and(|s| s.format == SavepointFormat::Canonical);
     let mut coordinators = BTreeMap::new();
     for (operator, bytes) in &collected.sources {
-        let blob = folder.write_blob(collected.id, bytes.clone(), inline_bytes_max).await?;
+        let blob = if is_canonical {
+            savepoint::write_coordinator(folder, job, *operator, bytes.clone()).await?
+        } else {
+            folder.write_blob(collected.id, bytes.clone(), inline_bytes_max).await?
+        };
         coordinators.insert(*operator, blob);
     }
     let metadata = metadata_of(job, collected, coordinators, env.now());

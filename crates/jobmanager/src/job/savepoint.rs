@@ -1,13 +1,15 @@
 //! Savepoints of a running job: asked for, completed, and what a job starts from.
 
+use super::description::JobDescription;
 use super::handle::JobHandle;
 use crate::checkpoint::SavepointId;
 use flott_core::config::SAVEPOINT_DIR;
 use flott_core::{
-    Configuration, Error, ErrorKind, JobId, Result, SavepointFormat, SavepointRequest, SavepointTarget,
+    Configuration, Error, ErrorKind, JobId, OperatorId, Result, SavepointFormat, SavepointRequest, SavepointTarget,
     error::ResultExt,
 };
-use flott_savepoint::Manifest;
+use flott_savepoint::{Manifest, operator_folder};
+use flott_state::Blob;
 use flott_state::checkpoint::{CheckpointMetadata, CheckpointStorage, JobCheckpoints};
 use std::collections::BTreeMap;
 use tokio::sync::oneshot;
@@ -76,6 +78,18 @@ impl Waiting {
         let _ = answer.send(outcome.map(|()| folder.clone()));
         Some(folder)
     }
+}
+
+/// Writes what an enumerator remembers as a file of a canonical savepoint.
+pub(super) async fn write_coordinator(
+    folder: &JobCheckpoints,
+    job: &JobDescription,
+    operator: OperatorId,
+    bytes: Vec<u8>,
+) -> Result<Blob> {
+    let described = job.vertices.iter().flat_map(|vertex| &vertex.operators).find(|described| described.id == operator);
+    let uid = described.and_then(|described| described.uid.as_deref());
+    folder.write_file(format!("{}/coordinator", operator_folder(uid, operator)), bytes.into()).await
 }
 
 /// Completes a savepoint whose files have all been written.

@@ -35,6 +35,13 @@ impl RestoredState {
     }
 }
 
+/// Why sections cannot be given out.
+pub(super) enum MergeError {
+    /// It is not known what this state is.
+    Undescribed(String),
+    Broken(Error),
+}
+
 fn merged(group: KeyGroup, sections: &[Section], entries: &Entries) -> Result<Section> {
     let mut held: BTreeMap<Vec<u8>, &[u8]> = BTreeMap::new();
     for section in sections {
@@ -231,6 +238,22 @@ impl Restored {
                 _ => Ok(()),
             },
         }
+    }
+
+    /// Everything, a full section for each group of a state.
+    pub fn into_sections(mut self) -> Result<Vec<(Arc<StateDescription>, Section)>, MergeError> {
+        let mut sections = Vec::new();
+        for (name, mut state) in std::mem::take(&mut self.states) {
+            let Some(written) = self.written.get(&name).filter(|_| !state.sections.is_empty()) else {
+                if state.sections.is_empty() {
+                    continue;
+                }
+                return Err(MergeError::Undescribed(name));
+            };
+            state.merge(written).map_err(MergeError::Broken)?;
+            sections.extend(state.sections.into_iter().map(|section| (written.clone(), section)));
+        }
+        Ok(sections)
     }
 
     /// Copies everything into a file that lists it. What is known of a state is a full section for each group then.

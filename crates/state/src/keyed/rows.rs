@@ -1,10 +1,12 @@
 //! A whole snapshot of keyed state as rows, whatever its form.
 
-use super::file::FileReader;
+use super::file::{FileReader, Section};
+use super::restored::{MergeError, Restored};
 use super::table::group_range;
 use crate::canonical::{Entries, Row, StateDescription};
 use crate::checkpoint::{KeyedFiles, StateFile};
 use crate::store::{KeyedStore, StateNumber};
+use bytes::Bytes;
 use flott_core::{Error, KeyGroup, KeyGroupRange, Result};
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -26,6 +28,8 @@ struct State {
 enum From {
     /// Files in memory, of which the first is being read; what was read is freed.
     Files { files: VecDeque<Arc<StateFile>>, open: Option<(FileReader, Vec<Option<usize>>, Vec<String>)> },
+    /// What files of a checkpoint say together, by state.
+    Sections(VecDeque<(Arc<StateDescription>, Section)>),
     /// A store, the state and the group that come next.
     Store { store: Arc<dyn KeyedStore>, range: KeyGroupRange, state: usize, group: u16 },
 }
@@ -35,6 +39,25 @@ impl RowWalk {
     pub fn of_files(files: KeyedFiles) -> RowWalk {
         let from = From::Files { files: files.files.into(), open: None };
         RowWalk { states: states(&files.states), from }
+    }
+
+    /// Over the files of a checkpoint of state in memory: of each subtask a full one and then what changed.
+    ///
+    /// # Errors
+    /// `Corrupt` when a file is not what it should be; `Invalid` when a state is not described.
+    pub fn of_checkpoint(
+        files: impl IntoIterator<Item = Bytes>,
+        range: KeyGroupRange,
+        described: &[Arc<StateDescription>],
+    ) -> Result<RowWalk> {
+        let mut restored = Restored::default();
+        restored.describe(described);
+        files.into_iter().try_for_each(|file| restored.add(range, None, file))?;
+        let sections = restored.into_sections().map_err(|error| match error {
+            MergeError::Undescribed(name) => undescribed(&name),
+            MergeError::Broken(error) => error,
+        })?;
+        Ok(RowWalk { states: states(described), from: From::Sections(sections.into()) })
     }
 
     /// Over what a store holds of these states and key groups. Nothing is written to it meanwhile.
@@ -68,15 +91,14 @@ impl RowWalk {
                 };
                 let state = places.get(number).copied().flatten().and_then(|place| self.states.get_mut(place));
                 let state = state.ok_or_else(|| undescribed(names.get(number).map_or("", String::as_str)))?;
-                if section.counts.removals > 0 {
-                    return Err(Error::internal("a savepoint's snapshot has removals"));
-                }
                 let (description, entries) = state.entries()?;
-                let mut bytes = &section.bytes[..];
-                for _ in 0..section.counts.entries {
-                    entries.split(section.group, &mut bytes, &mut |row| take(description, row))?;
-                }
-                at_end(bytes)?;
+                section_rows(description, entries, &section, take)?;
+            }
+            From::Sections(sections) => {
+                let Some((described, section)) = sections.pop_front() else { return Ok(false) };
+                let state = self.states.iter_mut().find(|state| state.description.name == described.name);
+                let (description, entries) = state.ok_or_else(|| undescribed(&described.name))?.entries()?;
+                section_rows(description, entries, &section, take)?;
             }
             From::Store { store, range, state: at, group } => {
                 let Some(state) = self.states.get_mut(*at) else { return Ok(false) };
@@ -99,6 +121,23 @@ impl RowWalk {
         }
         Ok(true)
     }
+}
+
+/// Gives the rows of a section that says everything about its group.
+fn section_rows(
+    description: &Arc<StateDescription>,
+    entries: &Entries,
+    section: &Section,
+    take: &mut TakeRow<'_>,
+) -> Result<()> {
+    if section.counts.removals > 0 {
+        return Err(Error::internal("a savepoint's snapshot has removals"));
+    }
+    let mut bytes = &section.bytes[..];
+    for _ in 0..section.counts.entries {
+        entries.split(section.group, &mut bytes, &mut |row| take(description, row))?;
+    }
+    at_end(bytes)
 }
 
 fn states(described: &[Arc<StateDescription>]) -> Vec<State> {

@@ -381,6 +381,33 @@ impl Job {
             rows.entry(state.name.clone()).or_insert_with(|| (state.clone(), Chunk::new())).1.push(row);
             Ok(())
         };
+        let (kept, mut model) = self.checkpoint.clone();
+        let is_of_files = !kept.is_empty() && kept.iter().all(|kept| matches!(kept, Kept::Files(..)));
+        if let (true, true, Below::Heap(disk)) = (twisted, is_of_files, &self.below) {
+            // The last checkpoint, file by file, instead of a savepoint.
+            for kept in &kept {
+                let Kept::Files(saved, states) = kept else { continue };
+                let files = saved.paths.iter().map(|path| disk.files[path].clone());
+                let mut walk = RowWalk::of_checkpoint(files, saved.range, states).unwrap();
+                while walk.next(&mut take).unwrap() {}
+            }
+        } else {
+            model = self.model.clone();
+            self.walk_over_savepoint(&mut take);
+        }
+        let kept = rows.into_values().map(|(state, rows)| {
+            let mut other = Chunk::new();
+            (0..rows.len()).rev().for_each(|row| other.push(rows.get(row)));
+            Kept::Rows(state, if twisted { other } else { rows })
+        });
+        self.checkpoint = (kept.collect(), model);
+        self.below = match self.below {
+            Below::Heap(_) => Below::Store(tempfile::tempdir().unwrap()),
+            Below::Store(_) => Below::Heap(Disk::default()),
+        };
+    }
+
+    fn walk_over_savepoint(&mut self, take: &mut TakeRow<'_>) {
         for subtask in &mut self.subtasks {
             let (state, named): (&mut dyn AnyKeyedState, _) = (&mut subtask.state, &mut self.named);
             let mut walk = match state.snapshot_at_once(SnapshotKind::Savepoint, &mut || name(named)).unwrap() {
@@ -396,18 +423,8 @@ impl Job {
                     RowWalk::of_store(copy, range, store.states())
                 }
             };
-            while walk.next(&mut take).unwrap() {}
+            while walk.next(take).unwrap() {}
         }
-        let kept = rows.into_values().map(|(state, rows)| {
-            let mut other = Chunk::new();
-            (0..rows.len()).rev().for_each(|row| other.push(rows.get(row)));
-            Kept::Rows(state, if twisted { other } else { rows })
-        });
-        self.checkpoint = (kept.collect(), self.model.clone());
-        self.below = match self.below {
-            Below::Heap(_) => Below::Store(tempfile::tempdir().unwrap()),
-            Below::Store(_) => Below::Heap(Disk::default()),
-        };
     }
 
     fn fire(&mut self, up_to: i64) {
