@@ -1,7 +1,5 @@
 //! Jobs that start from savepoints which were made or changed outside of them, on both backends.
 
-#![expect(clippy::disallowed_methods, reason = "the tests wait for a job in real time")]
-
 use flott::prelude::*;
 use flott::savepoint::{NewState, Savepoint, SavepointWriter, StateRow, TableKind};
 use flott_core::MaxParallelism;
@@ -128,7 +126,7 @@ fn a_job_goes_on_from_a_savepoint_that_was_put_right() {
     job(&env).write_text(output.display().to_string()).uid("files");
     let running = env.execute_async("remember").unwrap();
     while running.latest_checkpoint().is_none() {
-        std::thread::sleep(Duration::from_millis(10));
+        std::thread::yield_now();
     }
     let path = running.stop_with_savepoint(false, savepoints.to_str(), SavepointFormat::Canonical).unwrap();
     assert_eq!(running.wait().unwrap().status(), JobStatus::Finished);
