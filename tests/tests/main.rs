@@ -14,4 +14,5 @@ mod process;
 mod recovery;
 mod savepoints;
 mod simulated;
+mod state_processor;
 mod threads;
