@@ -56,10 +56,12 @@ impl<K: Key, N: Key, V: Data> Group<K, N, V> {
         group: KeyGroup,
         (slot, namespace): (KeySlot, &N),
     ) -> Result<&mut V> {
-        if self.layout.at(place).mark.changed != about.clock.now {
-            self.first_change(place, about, group)?;
-            self.changes.note(self.layout.hashes(slot, namespace), self.count);
+        // Most changes are not the first one: what follows is then one look at the entry.
+        if self.layout.at(place).mark.changed == about.clock.now {
+            return Ok(self.layout.at_mut(place).0);
         }
+        self.first_change(place, about, group)?;
+        self.changes.note(self.layout.hashes(slot, namespace), self.count);
         Ok(self.layout.at_mut(place).0)
     }
 

@@ -146,7 +146,7 @@ impl<K: Key, N: Key, V: Data> AnyTable<K> for StateTable<K, N, V> {
     fn load_all(&mut self, keys: &[K], slots: &[KeySlot]) -> Result<()> {
         let nothing: &dyn Any = &();
         match nothing.downcast_ref::<N>() {
-            Some(namespace) => self.load(keys.iter().zip(slots).map(|(key, slot)| (*slot, key, namespace))),
+            Some(namespace) => self.load_at(keys, slots, namespace, &mut Vec::new()),
             None => Ok(()),
         }
     }

@@ -6,7 +6,7 @@ use super::layout::{Layout, Place};
 use super::names::Names;
 use super::part::Mark;
 use super::{Arrange, KeySlot, StateTable};
-use crate::store::{KeyedStore, Rows, StateNumber, WriteBatch, store_key};
+use crate::store::{KEY_HEAD, KeyedStore, Rows, StateNumber, WriteBatch, store_key};
 use flott_core::{Data, Key, KeyGroup, Result, codec};
 use std::sync::Arc;
 
@@ -56,6 +56,49 @@ pub(in crate::keyed) fn after_prefix(prefix: &[u8]) -> Vec<u8> {
     vec![u8::MAX; prefix.len() + 1]
 }
 
+/// Entries that are to be looked up in the store.
+pub(super) struct Missing<'a, K, N> {
+    keys: Rows,
+    wanted: Vec<Wanted<'a, K, N>>,
+}
+
+struct Wanted<'a, K, N> {
+    /// What tells most keys' order without a look at their bytes.
+    order: u128,
+    /// Of its key in the store.
+    row: usize,
+    /// Its number among those that are looked for.
+    n: usize,
+    entry: (KeySlot, &'a K, &'a N),
+}
+
+impl<'a, K, N> Missing<'a, K, N> {
+    pub fn new() -> Self {
+        Missing { keys: Rows::new(), wanted: Vec::new() }
+    }
+
+    /// The store's keys in their order, each once, and what they belong to.
+    fn sorted(self) -> (Rows, Vec<Wanted<'a, K, N>>) {
+        let Missing { keys, mut wanted } = self;
+        let key = |wanted: &Wanted<'_, K, N>| keys.get(wanted.row);
+        wanted.sort_unstable_by(|a, b| a.order.cmp(&b.order).then_with(|| key(a).cmp(key(b))));
+        wanted.dedup_by(|a, b| a.order == b.order && key(a) == key(b));
+        let mut sorted = Rows::new();
+        wanted.iter().for_each(|wanted| sorted.push(key(wanted)));
+        (sorted, wanted)
+    }
+}
+
+/// The first bytes of a store's key as a number, without those of the state, which all keys of a table share.
+fn order_of(key: &[u8]) -> u128 {
+    let (mut bytes, group, rest) = ([0; 16], &key[..size_of::<KeyGroup>()], &key[KEY_HEAD..]);
+    let (to_group, to_rest) = bytes.split_at_mut(group.len());
+    let len = rest.len().min(to_rest.len());
+    to_group.copy_from_slice(group);
+    to_rest[..len].copy_from_slice(&rest[..len]);
+    u128::from_be_bytes(bytes)
+}
+
 impl<K: Key, N: Key, V: Data> StateTable<K, N, V> {
     /// Puts the table, which is empty, on a store.
     pub(in crate::keyed) fn put_on(
@@ -93,31 +136,51 @@ impl<K: Key, N: Key, V: Data> StateTable<K, N, V> {
     /// # Errors
     /// As [`StateTable::get`].
     pub fn load<'a>(&mut self, entries: impl Iterator<Item = (KeySlot, &'a K, &'a N)>) -> Result<()> {
+        if self.stored.is_none() {
+            return Ok(());
+        }
+        let mut missing = Missing::new();
+        for (n, entry) in entries.enumerate() {
+            let (slot, key, namespace) = entry;
+            if self.groups[slot.group].layout.find(slot, key, namespace).is_none() {
+                self.miss(n, entry, &mut missing)?;
+            }
+        }
+        self.look_up(missing, |_, _| ())
+    }
+
+    /// Notes that an entry is not here. It is the `n`-th of those that are looked for.
+    pub(super) fn miss<'a>(
+        &self,
+        n: usize,
+        entry: (KeySlot, &'a K, &'a N),
+        missing: &mut Missing<'a, K, N>,
+    ) -> Result<()> {
+        let (slot, key, namespace) = entry;
+        let Form::Store(form) = &self.about.form else { return Ok(()) };
+        if self.groups[slot.group].is_surely_absent(slot, key, namespace) {
+            return Ok(());
+        }
+        let row = missing.keys.len();
+        missing.keys.push_with(|out| form.key(self.key_group(slot), key, namespace, out))?;
+        missing.wanted.push(Wanted { order: order_of(missing.keys.get(row)), row, n, entry });
+        Ok(())
+    }
+
+    /// Looks up in the store what is missing, and says where it is now.
+    pub(super) fn look_up(&mut self, missing: Missing<'_, K, N>, mut found: impl FnMut(usize, Place)) -> Result<()> {
         let (Some(stored), Form::Store(form)) = (&mut self.stored, &self.about.form) else { return Ok(()) };
         let Stored { store, absent, seen, .. } = &mut **stored;
         absent.clear();
-        let mut missing = Rows::new();
-        let mut wanted = Vec::new();
-        for (slot, key, namespace) in entries {
-            let group = &self.groups[slot.group];
-            if group.layout.find(slot, key, namespace).is_none() && !group.is_surely_absent(slot, key, namespace) {
-                let key_group = KeyGroup(self.range.start + slot.group as u16);
-                missing.push_with(|out| form.key(key_group, key, namespace, out))?;
-                wanted.push((wanted.len(), (slot, key, namespace)));
-            }
-        }
-        if wanted.is_empty() {
+        if missing.wanted.is_empty() {
             return Ok(());
         }
-        wanted.sort_unstable_by(|a, b| missing.get(a.0).cmp(missing.get(b.0)));
-        wanted.dedup_by(|a, b| missing.get(a.0) == missing.get(b.0));
-        let mut sorted = Rows::new();
-        wanted.iter().for_each(|(row, _)| sorted.push(missing.get(*row)));
+        let (sorted, wanted) = missing.sorted();
         let groups = &mut self.groups;
         store.get_all(&sorted, &mut |row, bytes| {
-            let (slot, key, namespace) = wanted[row].1;
+            let Wanted { n, entry: (slot, key, namespace), .. } = wanted[row];
             match read(form, bytes, seen)? {
-                Some(value) => drop(groups[slot.group].take_in(slot, key, namespace, value)),
+                Some(value) => found(n, groups[slot.group].take_in(slot, key, namespace, value)),
                 None => absent.insert(key.clone(), namespace.clone()),
             }
             Ok(())
