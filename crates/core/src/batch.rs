@@ -209,6 +209,25 @@ impl Batch {
         }
     }
 
+    /// Moves the rows of `more` behind these. Gives it back where that costs more than it is worth: Arrow columns stay as
+    /// they are, and rows with event times do not mix with others.
+    ///
+    /// # Errors
+    /// `Internal` when the rows are of another type.
+    pub fn append(&mut self, more: Batch) -> Result<Option<Batch>> {
+        match (&mut self.payload, &mut self.times, more) {
+            (Payload::Rows(rows), times, Batch { payload: Payload::Rows(more), times: more_times })
+                if times.is_some() == more_times.is_some() =>
+            {
+                if let (Some(times), Some(more_times)) = (times, more_times) {
+                    times.extend(more_times);
+                }
+                rows.append_rows(more).map(|()| None)
+            }
+            (_, _, more) => Ok(Some(more)),
+        }
+    }
+
     /// Cuts the batch in two and returns the rows from `at` on.
     #[must_use]
     pub fn split_off(&mut self, at: usize) -> Batch {

@@ -144,7 +144,8 @@ impl<K: Key> KeyedState<K> {
         let mut table = StateTable::new(self.max, self.range, arrange);
         if let Some(stored) = &self.stored {
             stored.check(name, shape)?;
-            table.put_on(stored.store.clone(), StateNumber::of(name), NamesForm::KEY_FIRST, stamp);
+            let is_new = stored.shape(name)?.is_none();
+            table.put_on(stored.store.clone(), (StateNumber::of(name), is_new), NamesForm::KEY_FIRST, stamp);
         }
         self.restored.apply(name, shape, &mut table)?;
         Ok(table)
@@ -160,7 +161,7 @@ impl<K: Key> KeyedState<K> {
     ) -> Result<StateTable<K, N, W>> {
         let mut to = StateTable::new(self.max, self.range, from.arrange());
         if let Some(stored) = &self.stored {
-            to.put_on(stored.store.clone(), StateNumber::of(name), NamesForm::KEY_FIRST, stamp);
+            to.put_on(stored.store.clone(), (StateNumber::of(name), false), NamesForm::KEY_FIRST, stamp);
         }
         from.convert(&mut to, map)?;
         Ok(to)
@@ -267,7 +268,8 @@ impl<K: Key> KeyedState<K> {
         let Some(stored) = &self.stored else { return self.register(name) };
         stored.check(name, StateShape::Timers)?;
         let mut table = StateTable::new(self.max, self.range, Arrange::Flat);
-        table.put_on(stored.store.clone(), StateNumber::of(name), NamesForm::TIME_FIRST, None);
+        // Timers that are far off are never here.
+        table.put_on(stored.store.clone(), (StateNumber::of(name), false), NamesForm::TIME_FIRST, None);
         table.pin();
         self.restored.apply(name, StateShape::Table, &mut table)?;
         self.add_table(name, StateShape::Timers, table)

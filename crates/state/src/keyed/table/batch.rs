@@ -3,7 +3,8 @@
 //!
 //! ```text
 //! heap    128 keys at a time:   tags of the next  ->  buckets of these  ->  their values
-//! store   all keys:             buckets  ->  what is not here, with one look-up in the store  ->  values
+//! store   likewise; from the first 128 on of which one is not here
+//!         all keys:             buckets  ->  what is not here, with one look-up in the store  ->  values
 //! ```
 
 use super::layout::{Layout, Place};
@@ -34,24 +35,26 @@ impl<K: Key, N: Key, V: Data> StateTable<K, N, V> {
         make: impl Fn() -> V,
         mut each: impl FnMut(&mut V) -> Result<bool>,
     ) -> Result<()> {
-        if self.stored.is_some() {
-            let mut buckets = Vec::new();
-            self.load_at(keys, slots, namespace, &mut buckets)?;
-            return self.update_at(keys, slots, &buckets, namespace, &make, &mut each);
-        }
         let is_large = self.is_flat() && self.is_worth_prefetching();
         let mut buckets = [NOWHERE; AT_ONCE];
-        let mut chunks = slots.chunks(AT_ONCE).peekable();
         if is_large {
-            self.approach(chunks.peek().copied().unwrap_or_default(), namespace);
+            self.approach(&slots[..slots.len().min(AT_ONCE)], namespace);
         }
-        for keys in keys.chunks(AT_ONCE) {
-            let slots = chunks.next().unwrap_or_default();
+        for start in (0..keys.len()).step_by(AT_ONCE) {
+            let end = keys.len().min(start + AT_ONCE);
+            let (some, places) = (&keys[start..end], &slots[start..end]);
+            let buckets = &mut buckets[..some.len()];
             if is_large {
-                self.approach(chunks.peek().copied().unwrap_or_default(), namespace);
-                self.locate(slots, namespace, &mut buckets);
+                self.approach(&slots[end..slots.len().min(end + AT_ONCE)], namespace);
+                self.locate(places, namespace, buckets);
             }
-            self.update_at(keys, slots, &buckets, namespace, &make, &mut each)?;
+            if self.stored.is_some() && !self.use_all(some, places, namespace, buckets) {
+                // What is missing of all the rest is looked up at once.
+                let (keys, slots) = (&keys[start..], &slots[start..]);
+                let buckets = self.load_at(keys, slots, namespace)?;
+                return self.update_at(keys, slots, &buckets, namespace, &make, &mut each);
+            }
+            self.update_at(some, places, buckets, namespace, &make, &mut each)?;
         }
         Ok(())
     }
@@ -117,40 +120,47 @@ impl<K: Key, N: Key, V: Data> StateTable<K, N, V> {
         part.entries.get_bucket(bucket).is_some_and(|e| e.name.0 == *key && e.name.1 == *namespace)
     }
 
-    /// Looks up in the store what is not here of these keys. Says in which buckets entries are, as far as that can be
-    /// told.
-    pub(super) fn load_at(
-        &mut self,
-        keys: &[K],
-        slots: &[KeySlot],
-        namespace: &N,
-        buckets: &mut Vec<usize>,
-    ) -> Result<()> {
-        buckets.clear();
-        buckets.resize(keys.len(), NOWHERE);
+    /// Looks up in the store what is not here of these keys. Returns the buckets of entries, as far as they can be told.
+    pub(super) fn load_at(&mut self, keys: &[K], slots: &[KeySlot], namespace: &N) -> Result<Vec<usize>> {
+        let mut buckets = vec![NOWHERE; keys.len()];
         let is_large = self.is_flat() && self.is_worth_prefetching();
         let mut missing = Missing::new();
-        let mut chunks = slots.chunks(AT_ONCE).peekable();
-        for (start, keys) in (0..).step_by(AT_ONCE).zip(keys.chunks(AT_ONCE)) {
-            let slots = chunks.next().unwrap_or_default();
-            let buckets = &mut buckets[start..start + slots.len()];
+        for start in (0..keys.len()).step_by(AT_ONCE) {
+            let end = keys.len().min(start + AT_ONCE);
+            let (some, places) = (&keys[start..end], &slots[start..end]);
             if is_large {
-                self.approach(chunks.peek().copied().unwrap_or_default(), namespace);
-                self.locate(slots, namespace, buckets);
+                self.approach(&slots[end..slots.len().min(end + AT_ONCE)], namespace);
+                self.locate(places, namespace, &mut buckets[start..end]);
             }
-            for (n, (key, (slot, bucket))) in (start..).zip(keys.iter().zip(slots.iter().zip(buckets))) {
-                let found = match self.is_in(*bucket, *slot, key, namespace) {
-                    true => Some(Place { part: 0, bucket: *bucket }),
-                    false => self.groups[slot.group].layout.find(*slot, key, namespace),
-                };
-                *bucket = found.map_or(NOWHERE, |place| place.bucket);
-                match found {
-                    Some(place) => self.groups[slot.group].layout.at_mut(place).1.used = true,
-                    None => self.miss(n, (*slot, key, namespace), &mut missing)?,
+            if !self.use_all(some, places, namespace, &mut buckets[start..end]) {
+                for n in (start..end).filter(|n| buckets[*n] == NOWHERE) {
+                    self.miss(n, (slots[n], &keys[n], namespace), &mut missing)?;
                 }
             }
         }
-        self.look_up(missing, |n, place| buckets[n] = place.bucket)
+        self.look_up(missing, |n, place| buckets[n] = place.bucket)?;
+        Ok(buckets)
+    }
+
+    /// Marks the entries of keys as used and corrects their buckets. Returns whether all are here.
+    #[inline]
+    fn use_all(&mut self, keys: &[K], slots: &[KeySlot], namespace: &N, buckets: &mut [usize]) -> bool {
+        let mut are_here = true;
+        for (key, (slot, bucket)) in keys.iter().zip(slots.iter().zip(buckets)) {
+            let layout = &mut self.groups[slot.group].layout;
+            let is_it = |(k, n): &(K, N)| k == key && n == namespace;
+            if let Layout::Flat(part) = layout
+                && let Some(entry) = part.entries.get_bucket_mut(*bucket).filter(|e| is_it(&e.name))
+            {
+                entry.mark.used = true;
+            } else if let Some(place) = layout.find(*slot, key, namespace) {
+                layout.at_mut(place).1.used = true;
+                *bucket = place.bucket;
+            } else {
+                (*bucket, are_here) = (NOWHERE, false);
+            }
+        }
+        are_here
     }
 
     /// Finds the buckets of keys, most likely, and begins to fetch their entries.

@@ -39,6 +39,8 @@ pub(in crate::keyed) trait AnyTable<K>: Any + Send {
     fn prefetch_all(&self, slots: &[KeySlot]);
     /// Looks up in the store what is not here of these keys, if namespaces are nothing.
     fn load_all(&mut self, keys: &[K], slots: &[KeySlot]) -> Result<()>;
+    /// How many entries have been looked up in the store so far, many at a time.
+    fn looked_up(&self) -> u64;
     /// Drops all entries, and memory that was needed for many.
     fn clear(&mut self);
     /// Number of entries in memory.
@@ -146,9 +148,13 @@ impl<K: Key, N: Key, V: Data> AnyTable<K> for StateTable<K, N, V> {
     fn load_all(&mut self, keys: &[K], slots: &[KeySlot]) -> Result<()> {
         let nothing: &dyn Any = &();
         match nothing.downcast_ref::<N>() {
-            Some(namespace) => self.load_at(keys, slots, namespace, &mut Vec::new()),
+            Some(namespace) => self.load_at(keys, slots, namespace).map(drop),
             None => Ok(()),
         }
+    }
+
+    fn looked_up(&self) -> u64 {
+        self.stored.as_ref().map_or(0, |stored| stored.looked_up)
     }
 
     fn clear(&mut self) {

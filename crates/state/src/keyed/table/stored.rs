@@ -20,6 +20,8 @@ pub(super) struct Stored<K, N> {
     batch: WriteBatch,
     /// Bytes of values that were read or written, and their number: the mean tells what entries take on the heap.
     seen: (u64, u64),
+    /// Entries that were looked up, many at a time.
+    pub looked_up: u64,
 }
 
 impl<K, N> Stored<K, N> {
@@ -31,6 +33,7 @@ impl<K, N> Stored<K, N> {
             encoded: Encoded::default(),
             batch: WriteBatch::new(),
             seen: (0, 0),
+            looked_up: 0,
         }
     }
 }
@@ -100,14 +103,15 @@ fn order_of(key: &[u8]) -> u128 {
 }
 
 impl<K: Key, N: Key, V: Data> StateTable<K, N, V> {
-    /// Puts the table, which is empty, on a store.
+    /// Puts the table, which is empty, on a store. `is_new`: the store has nothing of this state.
     pub(in crate::keyed) fn put_on(
         &mut self,
         store: Arc<dyn KeyedStore>,
-        number: StateNumber,
+        (number, is_new): (StateNumber, bool),
         names: NamesForm<K, N>,
         stamp: Option<fn(&V) -> i64>,
     ) {
+        self.groups.iter_mut().for_each(|group| group.is_complete = is_new);
         self.about.form = Form::Store(StoreForm { number, names, stamp });
         self.stored = Some(Box::new(Stored::new(store)));
     }
@@ -118,7 +122,10 @@ impl<K: Key, N: Key, V: Data> StateTable<K, N, V> {
         let key_group = self.key_group(slot);
         let (Some(stored), Form::Store(form)) = (&mut self.stored, &self.about.form) else { return Ok(None) };
         let group = &mut self.groups[slot.group];
-        if group.is_surely_absent(slot, key, namespace) || stored.absent.contains(slot, key, namespace) {
+        if group.is_complete
+            || group.is_surely_absent(slot, key, namespace)
+            || stored.absent.contains(slot, key, namespace)
+        {
             return Ok(None);
         }
         stored.keys.clear();
@@ -158,7 +165,8 @@ impl<K: Key, N: Key, V: Data> StateTable<K, N, V> {
     ) -> Result<()> {
         let (slot, key, namespace) = entry;
         let Form::Store(form) = &self.about.form else { return Ok(()) };
-        if self.groups[slot.group].is_surely_absent(slot, key, namespace) {
+        let group = &self.groups[slot.group];
+        if group.is_complete || group.is_surely_absent(slot, key, namespace) {
             return Ok(());
         }
         let row = missing.keys.len();
@@ -170,12 +178,13 @@ impl<K: Key, N: Key, V: Data> StateTable<K, N, V> {
     /// Looks up in the store what is missing, and says where it is now.
     pub(super) fn look_up(&mut self, missing: Missing<'_, K, N>, mut found: impl FnMut(usize, Place)) -> Result<()> {
         let (Some(stored), Form::Store(form)) = (&mut self.stored, &self.about.form) else { return Ok(()) };
-        let Stored { store, absent, seen, .. } = &mut **stored;
+        let Stored { store, absent, seen, looked_up, .. } = &mut **stored;
         absent.clear();
         if missing.wanted.is_empty() {
             return Ok(());
         }
         let (sorted, wanted) = missing.sorted();
+        *looked_up += wanted.len() as u64;
         let groups = &mut self.groups;
         store.get_all(&sorted, &mut |row, bytes| {
             let Wanted { n, entry: (slot, key, namespace), .. } = wanted[row];
@@ -192,6 +201,9 @@ impl<K: Key, N: Key, V: Data> StateTable<K, N, V> {
         let key_group = self.key_group(slot);
         let (Some(stored), Form::Store(form)) = (&mut self.stored, &self.about.form) else { return Ok(()) };
         let group = &mut self.groups[slot.group];
+        if group.is_complete {
+            return Ok(());
+        }
         if let Layout::ByKey(parts) = &group.layout
             && let Some(part) = parts.find(key, || slot.hash.0)
             && parts.at(part).is_complete
@@ -258,14 +270,17 @@ impl<K: Key, N: Key, V: Data> StateTable<K, N, V> {
         // What was looked up and not there may have come, and go now.
         stored.absent.clear();
         let is_pinning = self.is_pinning;
-        let Group { layout, count, .. } = &mut self.groups[place];
+        let Group { layout, count, is_complete, .. } = &mut self.groups[place];
+        let before = *count;
         layout.retain(|_, _, _, mark| {
             let keep = mark.used || mark.changed != super::clock::Epoch::NEVER;
             mark.used &= is_pinning;
             *count -= usize::from(!keep);
             keep
         });
-        layout.shrink(*count);
+        *is_complete &= *count == before;
+        // As many will come back; if they have not when it is the group's turn again, the memory goes.
+        layout.shrink(before);
     }
 
     /// Estimated bytes of memory, with what entries point to.
