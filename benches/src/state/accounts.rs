@@ -53,8 +53,7 @@ pub(super) fn on(
 
 /// Counts the records of each key; the counts go out.
 pub(super) fn count(keys: DataStream<u64>) -> DataStream<u64> {
-    keys.uid("keys")
-        .key_by(|key| *key)
+    keys.key_by(|key| *key)
         .map_with_state(|key, account: &mut Option<Account>| {
             let account = account.get_or_insert_with(|| opened(key));
             account.0 += 1;

@@ -79,6 +79,6 @@ fn child(run: &Run) -> Result<Sample, Failure> {
 /// Counts keys without end, and calls `first` with the first count that goes out.
 fn build(env: &StreamExecutionEnvironment, keys: u64, first: impl Fn(u64) + Send + Sync + 'static) {
     let once = Once::new();
-    let numbers = env.datagen(move |n| if n < keys { n } else { key(n, keys) }, DataGenOptions::new());
+    let numbers = env.datagen(move |n| if n < keys { n } else { key(n, keys) }, DataGenOptions::new()).uid("keys");
     accounts::count(numbers).for_each(move |count| once.call_once(|| first(count))).uid("sink");
 }
