@@ -78,7 +78,7 @@ pub struct Input {
     gathered_rows: usize,
     is_gathering: bool,
     /// What was taken from a channel and did not go into a batch.
-    behind: Option<(usize, Element)>,
+    behind: Option<Box<(usize, Element)>>,
     /// Of the checkpoint that has overtaken last.
     recorder: Option<Recorder>,
 }
@@ -142,7 +142,7 @@ impl Input {
             }
             let broadcast_ended = self.open_channels.get(1).is_none_or(|open| *open == 0);
             let kept = self.waiting.as_mut().filter(|_| broadcast_ended).and_then(VecDeque::pop_front);
-            let (channel, element) = match kept.or_else(|| self.behind.take()) {
+            let (channel, element) = match kept.or_else(|| self.behind.take().map(|behind| *behind)) {
                 Some(next) => next,
                 None => match self.gate.poll_next(task) {
                     Poll::Ready(Arrival::Element(channel, element)) => (channel, element),
@@ -207,7 +207,7 @@ impl Input {
     fn add_ready(&mut self, task: &mut Context<'_>, input: usize, batch: &mut Batch) -> Result<()> {
         while self.is_gathering && batch.len() < self.gathered_rows && batch.byte_count() < GATHERED_BYTES {
             let Poll::Ready(arrival) = self.gate.poll_next(task) else { return Ok(()) };
-            self.behind = match arrival {
+            let behind = match arrival {
                 Arrival::Element(channel, Element::Batch(more)) if self.places[channel].0 == input => {
                     self.valves[input].on_active(self.places[channel].1);
                     batch.append(more)?.map(|more| (channel, Element::Batch(more)))
@@ -215,7 +215,8 @@ impl Input {
                 Arrival::Element(channel, element) => Some((channel, element)),
                 Arrival::Mark(..) => return Err(Error::internal("a channel tells of barriers that do not overtake")),
             };
-            if self.behind.is_some() {
+            if let Some(behind) = behind {
+                self.behind = Some(Box::new(behind));
                 return Ok(());
             }
         }
