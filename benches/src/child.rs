@@ -37,6 +37,9 @@ pub(crate) struct Sample {
     /// What the case measures if it is none of the above.
     #[serde(default)]
     pub(crate) value: f64,
+    /// What it measures beside that.
+    #[serde(default)]
+    pub(crate) beside: f64,
 }
 
 impl Sample {
@@ -169,10 +172,28 @@ pub(crate) fn main(cases: &[&Case], arguments: &[String]) -> Result<(), Failure>
 
 /// The child's side: what `work` takes. It returns the number of its records.
 pub(crate) fn measure(work: impl FnOnce() -> Result<u64, Failure>) -> Result<Sample, Failure> {
-    let (start, cpu) = (Instant::now(), cpu_seconds()?);
+    let meter = Meter::start()?;
     let events = work()?;
-    let (wall_s, cpu_s) = (start.elapsed().as_secs_f64(), cpu_seconds()? - cpu);
-    Ok(Sample { events, cpu_s, wall_s, rss_mb: memory_mib("self", "VmHWM:")?, value: 0.0 })
+    meter.stop(events)
+}
+
+/// The child's side: measures from one moment to another.
+pub(crate) struct Meter {
+    start: Instant,
+    cpu_s: f64,
+}
+
+impl Meter {
+    /// From now on.
+    pub(crate) fn start() -> Result<Self, Failure> {
+        Ok(Meter { start: Instant::now(), cpu_s: cpu_seconds()? })
+    }
+
+    /// What so many records have taken until now.
+    pub(crate) fn stop(&self, events: u64) -> Result<Sample, Failure> {
+        let (wall_s, cpu_s) = (self.start.elapsed().as_secs_f64(), cpu_seconds()? - self.cpu_s);
+        Ok(Sample { events, cpu_s, wall_s, rss_mb: memory_mib("self", "VmHWM:")?, value: 0.0, beside: 0.0 })
+    }
 }
 
 /// CPU seconds of this process, user and system, of all threads, ended ones too.

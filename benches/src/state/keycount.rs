@@ -14,7 +14,8 @@ pub(crate) const CASE: Case = Case {
     child,
 };
 
-const RECORDS: u64 = 50_000_000;
+/// Enough for more than one checkpoint.
+const RECORDS: u64 = 300_000_000;
 const BAR_RATIO: f64 = 0.7;
 const INTERVAL: Duration = Duration::from_secs(10);
 

@@ -209,6 +209,26 @@ impl Batch {
         }
     }
 
+    /// Moves the rows of `more` behind these. Gives it back where that costs more than it is worth: Arrow columns stay as
+    /// they are, and rows with event times do not mix with others.
+    ///
+    /// # Errors
+    /// `Internal` when the rows are of another type.
+    pub fn append(&mut self, more: Batch) -> Result<Option<Batch>> {
+        match (&mut self.payload, &mut self.times, more) {
+            (Payload::Rows(rows), times, Batch { payload: Payload::Rows(more), times: more_times })
+                if times.is_some() == more_times.is_some() =>
+            {
+                rows.append_rows(more)?;
+                if let (Some(times), Some(more_times)) = (times, more_times) {
+                    times.extend(more_times);
+                }
+                Ok(None)
+            }
+            (_, _, more) => Ok(Some(more)),
+        }
+    }
+
     /// Cuts the batch in two and returns the rows from `at` on.
     #[must_use]
     pub fn split_off(&mut self, at: usize) -> Batch {
@@ -264,5 +284,15 @@ mod tests {
         assert_eq!(tail.clone().into_rows::<u32>().unwrap(), (vec![2, 3], Some(vec![EventTime(20), EventTime(30)])));
         assert_eq!(batch.into_rows::<u32>().unwrap().0, vec![1]);
         assert!(tail.into_rows::<u64>().unwrap_err().to_string().contains("u32"));
+    }
+
+    #[test]
+    fn rows_are_appended_to_rows_of_their_kind() {
+        let timed = |n: u32| Batch::timed(vec![n], Some(vec![EventTime(i64::from(n))]));
+        let mut batch = timed(1);
+        assert!(batch.append(timed(2)).unwrap().is_none());
+        assert_eq!(batch.append(Batch::of(vec![3u32])).unwrap().map(|rest| rest.len()), Some(1));
+        assert!(batch.append(Batch::timed(vec![4u64], Some(vec![EventTime(4)]))).is_err());
+        assert_eq!(batch.into_rows::<u32>().unwrap(), (vec![1, 2], Some(vec![EventTime(1), EventTime(2)])));
     }
 }

@@ -84,20 +84,20 @@ where
         let state = self.state.ok_or_else(|| Error::internal("an operator is used before it was opened"))?;
         let mut at = self.position.batch(rows.len());
         let keys = self.keys.of(&rows, Slots::new(cx));
-        let keyed = keyed_of::<K>(&mut cx.keyed)?;
-        keyed.load(keys.keys, keys.slots)?;
-        let f = &mut self.f;
+        let table = keyed_of::<K>(&mut cx.keyed)?.table(state);
         let mut results: Vec<U> = Vec::with_capacity(rows.len());
-        for (n, (row, (key, slot))) in rows.into_iter().zip(keys.iter()).enumerate() {
-            at.next();
-            keys.fetch_ahead(n, |slots| keyed.prefetch(slots));
-            let table = keyed.table(state);
-            let (value, _) = table.get_or_insert_with(slot, key, &(), || None)?;
-            results.push(f(row, value));
-            if value.is_none() {
-                table.remove(slot, key, &())?;
-            }
-        }
+        let mut rows = rows.into_iter();
+        table.update_all(
+            keys.keys,
+            keys.slots,
+            &(),
+            || None,
+            |value| {
+                at.next();
+                results.extend(rows.next().map(|row| (self.f)(row, value)));
+                Ok(value.is_some())
+            },
+        )?;
         out.emit(Batch::timed(results, times))
     }
 }

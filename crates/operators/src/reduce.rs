@@ -104,24 +104,25 @@ impl<T: Data, K: Key, F: ReduceFunction<T>> Operator for ReduceOperator<T, K, F>
         let mut at = self.position.batch(rows.len());
         let keys = self.keys.of(&rows, Slots::new(cx));
         let is_batch = cx.mode == RuntimeMode::Batch;
-        let keyed = keyed_of::<K>(&mut cx.keyed)?;
-        keyed.load(keys.keys, keys.slots)?;
-        let function = &mut self.function;
-        let mut rows = rows.into_iter().zip(keys.iter()).enumerate();
+        let table = keyed_of::<K>(&mut cx.keyed)?.table(state);
+        let mut results = Vec::with_capacity(if is_batch { 0 } else { rows.len() });
+        let mut rows = rows.into_iter();
+        table.update_all(
+            keys.keys,
+            keys.slots,
+            &(),
+            || None,
+            |place| {
+                if let Some(row) = rows.next() {
+                    let reduced = add(place, row, &mut self.function, &mut at)?;
+                    results.extend((!is_batch).then(|| reduced.clone()));
+                }
+                Ok(true)
+            },
+        )?;
         if is_batch {
-            return rows.try_for_each(|(n, (row, (key, slot)))| {
-                keys.fetch_ahead(n, |slots| keyed.prefetch(slots));
-                let (place, _) = keyed.table(state).get_or_insert_with(slot, key, &(), || None)?;
-                add(place, row, function, &mut at).map(drop)
-            });
+            return Ok(());
         }
-        // The results take the place of the rows in memory.
-        let results = rows.map(|(n, (row, (key, slot)))| {
-            keys.fetch_ahead(n, |slots| keyed.prefetch(slots));
-            let (place, _) = keyed.table(state).get_or_insert_with(slot, key, &(), || None)?;
-            add(place, row, function, &mut at).cloned()
-        });
-        let results = results.collect::<Result<Vec<T>>>()?;
         out.emit(Batch::timed(results, times))
     }
 

@@ -131,6 +131,11 @@ impl Chain {
         })
     }
 
+    /// How many entries operators have had looked up in stores so far.
+    pub(crate) fn looked_up(&self) -> u64 {
+        self.nodes.iter().filter_map(|node| node.cx.keyed.as_ref()).map(|keyed| keyed.looked_up()).sum()
+    }
+
     /// Has keyed state make memory free where too much is in use.
     pub(crate) fn settle(&mut self) -> Result<()> {
         self.nodes.iter_mut().filter_map(|node| node.cx.keyed.as_mut()).try_for_each(|keyed| keyed.settle())

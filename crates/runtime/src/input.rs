@@ -10,12 +10,15 @@ use crate::exchange::channel::{Arrival, Gate, Mark};
 use crate::in_flight::recorder::Recorder;
 use crate::in_flight::{ChannelName, EventTimes, InFlight};
 use barrier::{Alignment, BarrierAligner, Barriers};
-use flott_core::{Barrier, Batch, CheckpointId, Element, ProcessingTime, Result, Watermark};
+use flott_core::{Barrier, Batch, CheckpointId, Element, Error, ProcessingTime, Result, Watermark};
 use flott_state::InFlightDealing;
 use std::collections::VecDeque;
 use std::task::{Context, Poll};
 use tokio::sync::oneshot;
 use watermark::{CombinedWatermark, Merged, WatermarkValve};
+
+/// No more is added to a batch that has so many bytes.
+const GATHERED_BYTES: usize = 8 << 20;
 
 /// The next thing for a task to do.
 #[derive(Debug)]
@@ -71,6 +74,11 @@ pub struct Input {
     waiting: Option<VecDeque<(usize, Element)>>,
     /// Where the last batch came from.
     current: usize,
+    /// So many rows are made one batch, if they are ready and that is wanted.
+    gathered_rows: usize,
+    is_gathering: bool,
+    /// What was taken from a channel and did not go into a batch.
+    behind: Option<Box<(usize, Element)>>,
     /// Of the checkpoint that has overtaken last.
     recorder: Option<Recorder>,
 }
@@ -100,6 +108,9 @@ impl Input {
             queue: VecDeque::new(),
             waiting: None,
             current: 0,
+            gathered_rows: 0,
+            is_gathering: false,
+            behind: None,
             recorder: None,
         }
     }
@@ -131,7 +142,7 @@ impl Input {
             }
             let broadcast_ended = self.open_channels.get(1).is_none_or(|open| *open == 0);
             let kept = self.waiting.as_mut().filter(|_| broadcast_ended).and_then(VecDeque::pop_front);
-            let (channel, element) = match kept {
+            let (channel, element) = match kept.or_else(|| self.behind.take().map(|behind| *behind)) {
                 Some(next) => next,
                 None => match self.gate.poll_next(task) {
                     Poll::Ready(Arrival::Element(channel, element)) => (channel, element),
@@ -154,10 +165,11 @@ impl Input {
                 recorder.add(channel, &element)?;
             }
             match element {
-                Element::Batch(batch) => {
+                Element::Batch(mut batch) => {
                     self.valves[input].on_active(place);
                     self.combined.on_active(input);
                     self.current = channel;
+                    self.add_ready(task, input, &mut batch)?;
                     return Poll::Ready(Ok(InputEvent::Batch(input, batch)));
                 }
                 Element::Watermark(watermark) => {
@@ -176,6 +188,39 @@ impl Input {
                 Element::End => self.end(channel, input, place)?,
             }
         }
+    }
+
+    /// Batches may be made of up to so many rows, or a little more, when that is wanted ([`Input::gather`]).
+    #[must_use]
+    pub fn with_gathered(mut self, rows: usize) -> Self {
+        self.gathered_rows = rows;
+        self
+    }
+
+    /// Whether what is ready is to be made one batch: whoever has to look up much for each row is faster at it. Where
+    /// barriers overtake, batches stay as they are, so that it can be told what is in front of one.
+    pub(crate) fn gather(&mut self, is_wanted: bool) {
+        self.is_gathering = is_wanted && self.rule.barriers != Barriers::Overtaking;
+    }
+
+    /// Adds to a batch what is ready for the same input, up to the first element that is something else.
+    fn add_ready(&mut self, task: &mut Context<'_>, input: usize, batch: &mut Batch) -> Result<()> {
+        while self.is_gathering && batch.len() < self.gathered_rows && batch.byte_count() < GATHERED_BYTES {
+            let Poll::Ready(arrival) = self.gate.poll_next(task) else { return Ok(()) };
+            let behind = match arrival {
+                Arrival::Element(channel, Element::Batch(more)) if self.places[channel].0 == input => {
+                    self.valves[input].on_active(self.places[channel].1);
+                    batch.append(more)?.map(|more| (channel, Element::Batch(more)))
+                }
+                Arrival::Element(channel, element) => Some((channel, element)),
+                Arrival::Mark(..) => return Err(Error::internal("a channel tells of barriers that do not overtake")),
+            };
+            if let Some(behind) = behind {
+                self.behind = Some(Box::new(behind));
+                return Ok(());
+            }
+        }
+        Ok(())
     }
 
     /// A snapshot that cannot wait until the task reads its input again. Pending when there is none.

@@ -4,12 +4,13 @@ use crate::slot;
 use flott_api::control::{TaskCommand, TaskEvent, TaskId};
 use flott_api::metrics::MetricRegistry;
 use flott_api::{Partitioning, RuntimeMode};
-use flott_core::config::{EXCHANGE_BATCH_ROWS, EXCHANGE_CHANNEL_BATCHES};
+use flott_core::config::{EXCHANGE_BATCH_ROWS, EXCHANGE_CHANNEL_BATCHES, GATHERED_ROWS};
 use flott_core::{AttemptId, Configuration, Error, JobId, OperatorId, Result, SubtaskIndex, VertexId};
 use flott_env::Env;
 use flott_graph::{JobEdge, JobGraph, JobVertex, consumers, producers};
 use flott_runtime::exchange::Port;
 use flott_runtime::exchange::channel::{Sender, gate};
+use flott_runtime::input::barrier::Barriers;
 use flott_runtime::input::{BarrierRule, Input, InputChannel};
 use flott_runtime::{ChannelName, TaskSpec};
 use flott_state::InFlightDealing;
@@ -114,12 +115,11 @@ impl TaskManager {
     /// # Errors
     /// `Invalid` for options that are not what they should be, `Unavailable` when the system gives no thread.
     pub fn deploy(&self, deployment: Deployment) -> Result<Tasks> {
-        let batch_rows = deployment.config.get(&EXCHANGE_BATCH_ROWS)?;
-        let capacity = deployment.config.get(&EXCHANGE_CHANNEL_BATCHES)?;
+        let room = Room::of(&deployment)?;
         let graph = deployment.graph.clone();
         let mut wiring = Wiring::default();
         for vertex in &graph.vertices {
-            wiring.add_gates(&graph, vertex, capacity, deployment.barriers, deployment.mode);
+            wiring.add_gates(&graph, vertex, room, deployment.barriers, deployment.mode);
         }
         let Deployment { job, attempt, mode, barriers, mut restore, .. } = deployment;
         let Deployment { restore_files, checkpoints, events, config, backend, .. } = deployment;
@@ -143,7 +143,7 @@ impl TaskManager {
                     job,
                     graph: graph.clone(),
                     input: wiring.inputs.remove(&(vertex, subtask)),
-                    ports: wiring.ports(&graph, (vertex, subtask), batch_rows, &self.env),
+                    ports: wiring.ports(&graph, (vertex, subtask), room.batch_rows, &self.env),
                     restore: restore.remove(&(vertex, subtask)).unwrap_or_default(),
                     restore_files: restore_files.clone(),
                     commands: mailbox,
@@ -174,6 +174,29 @@ fn dealing(partitioning: &Partitioning) -> Option<InFlightDealing> {
     }
 }
 
+/// How much waits in channels.
+#[derive(Clone, Copy)]
+struct Room {
+    /// Rows of a batch.
+    batch_rows: usize,
+    /// Batches in a channel.
+    batches: usize,
+    /// Rows in all channels together in front of a task that works on so many at a time.
+    gathered_rows: usize,
+}
+
+impl Room {
+    fn of(deployment: &Deployment) -> Result<Room> {
+        let Deployment { config, backend, mode, barriers, .. } = deployment;
+        let gathers = backend.is_some() && *mode == RuntimeMode::Streaming && barriers.barriers != Barriers::Overtaking;
+        Ok(Room {
+            batch_rows: config.get(&EXCHANGE_BATCH_ROWS)?.max(1),
+            batches: config.get(&EXCHANGE_CHANNEL_BATCHES)?,
+            gathered_rows: if gathers { config.get(&GATHERED_ROWS)? } else { 0 },
+        })
+    }
+}
+
 /// The channels of an attempt while tasks are being made.
 #[derive(Default)]
 struct Wiring {
@@ -187,13 +210,16 @@ impl Wiring {
         &mut self,
         graph: &JobGraph,
         vertex: &JobVertex,
-        capacity: usize,
+        room: Room,
         barriers: BarrierRule,
         mode: RuntimeMode,
     ) {
         if vertex.is_source() {
             return;
         }
+        let is_keyed = |edge: &usize| matches!(graph.edges[*edge].partitioning, Partitioning::Hash(_));
+        // Of a task that looks keys up in a store, many at a time.
+        let gathered = if vertex.inputs.iter().flatten().any(is_keyed) { room.gathered_rows } else { 0 };
         let is_broadcast = |edge: &usize| matches!(graph.edges[*edge].partitioning, Partitioning::Broadcast);
         let broadcast_first =
             mode == RuntimeMode::Batch && vertex.inputs.get(1).is_some_and(|edges| edges.iter().all(is_broadcast));
@@ -210,11 +236,12 @@ impl Wiring {
                     }
                 }
             }
-            let (gate, senders) = gate(ends.len(), capacity);
+            let gathered_batches = gathered.div_ceil(room.batch_rows * ends.len().max(1));
+            let (gate, senders) = gate(ends.len(), room.batches.max(gathered_batches));
             for ((edge, sender), end) in ends.into_iter().zip(senders) {
                 self.senders.entry((edge, sender)).or_default().push((subtask, end));
             }
-            let input = Input::new(gate, channels, vertex.inputs.len(), barriers);
+            let input = Input::new(gate, channels, vertex.inputs.len(), barriers).with_gathered(gathered);
             let input = if broadcast_first { input.broadcast_first() } else { input };
             self.inputs.insert((vertex.id, SubtaskIndex(subtask)), input);
         }

@@ -171,6 +171,8 @@ options! {
         "Port on the loopback address where metrics are served for Prometheus; not served when not set.";
     LOG_LEVEL: String = "env.log.level", "INFO",
         "ERROR, WARN, INFO, DEBUG or TRACE.";
+    GATHERED_ROWS: usize = "flott.state.gathered-rows", "65536",
+        "Where an operator on a store has to look many keys up, rows that are ready are worked on together, up to so many: each look-up takes less, and a barrier or a timer waits longer. Channels into such operators have room for as many, all together. Not where barriers overtake; 0 switches it off.";
     EXCHANGE_BATCH_ROWS: usize = "flott.exchange.batch-rows", "4096",
         "A batch between two tasks is sent when it has so many rows (what came last may make it larger), or earlier when the input runs dry.";
     EXCHANGE_CHANNEL_BATCHES: usize = "flott.exchange.channel-batches", "4",

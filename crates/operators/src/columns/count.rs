@@ -1,7 +1,7 @@
 //! The running count per key of Arrow columns. The state is that of typed rows: one entry per key.
 
 use super::kernel_failed;
-use crate::keys::keyed_state;
+use crate::keys::{Slots, keyed_state};
 use arrow_array::cast::AsArray;
 use arrow_array::types::{ArrowPrimitiveType, Int64Type, UInt64Type};
 use arrow_array::{Array, PrimitiveArray, RecordBatch, UInt64Array};
@@ -9,8 +9,8 @@ use arrow_schema::{DataType, Field, Schema, SchemaRef};
 use flott_api::context::keyed_of;
 use flott_api::{Operator, OperatorContext, OperatorFactory, Output};
 use flott_core::{Batch, Columns, Error, Key, KeyGroupRange, MaxParallelism, Result};
-use flott_state::AnyKeyedState;
 use flott_state::keyed::TableId;
+use flott_state::{AnyKeyedState, KeySlot};
 use std::marker::PhantomData;
 use std::sync::Arc;
 
@@ -43,7 +43,13 @@ impl<P: CountKey> ColumnsCount<P> {
 
 impl<P: CountKey> OperatorFactory for ColumnsCount<P> {
     fn create(&self) -> Result<Box<dyn Operator>> {
-        Ok(Box::new(ColumnsCountOperator::<P> { column: self.column, state: None, schema: None, key: self.key }))
+        Ok(Box::new(ColumnsCountOperator::<P> {
+            column: self.column,
+            state: None,
+            schema: None,
+            slots: Vec::new(),
+            key: self.key,
+        }))
     }
 
     fn keyed_state(&self, max: MaxParallelism, range: KeyGroupRange) -> Option<Box<dyn AnyKeyedState>> {
@@ -56,6 +62,8 @@ struct ColumnsCountOperator<P: CountKey> {
     state: Option<TableId<(), u64>>,
     /// That of the results, for the input's.
     schema: Option<(SchemaRef, SchemaRef)>,
+    /// Of the keys of the batch at hand.
+    slots: Vec<KeySlot>,
     key: PhantomData<fn() -> P>,
 }
 
@@ -109,15 +117,20 @@ impl<P: CountKey> Operator for ColumnsCountOperator<P> {
         let (columns, times) = batch.into_columns()?;
         let keys = self.keys(&columns)?.clone();
         let state = self.state.ok_or_else(|| Error::internal("a count is used before it was opened"))?;
+        let place = Slots::new(cx);
+        self.slots.clear();
+        self.slots.extend(keys.values().iter().map(|key| place.of(key)));
         let table = keyed_of::<P::Native>(&mut cx.keyed)?.table(state);
         let mut counts: Vec<u64> = Vec::with_capacity(keys.len());
         table.update_all(
             keys.values(),
+            &self.slots,
             &(),
             || 0,
             |count| {
                 *count += 1;
                 counts.push(*count);
+                Ok(true)
             },
         )?;
         let schema = self.result_schema(columns.batch.schema());

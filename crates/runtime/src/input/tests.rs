@@ -85,6 +85,23 @@ fn the_end_of_a_channel_completes_an_alignment_and_the_last_one_ends_the_input()
 }
 
 #[test]
+fn rows_that_are_ready_are_gathered_up_to_what_is_something_else() {
+    let (input, senders) = input(&[2, 1]);
+    let mut input = input.with_gathered(3);
+    input.gather(true);
+    send(&senders[0], [rows(1), rows(2), barrier(1), rows(3)]);
+    send(&senders[1], [rows(10), rows(11), barrier(1), rows(12)]);
+    send(&senders[2], [barrier(1)]);
+    assert_eq!(drain(&mut input)[..2], ["rows 0 [1, 10]", "rows 0 [2, 11]"]);
+
+    send(&senders[2], [rows(20), rows(21), rows(22), rows(23), Element::Watermark(flott_core::Watermark(5)), rows(24)]);
+    assert_eq!(drain(&mut input), ["rows 1 [20, 21, 22]", "rows 1 [23]", "rows 1 [24]"]);
+    input.gather(false);
+    send(&senders[2], [rows(25), rows(26)]);
+    assert_eq!(drain(&mut input), ["rows 1 [25]", "rows 1 [26]"]);
+}
+
+#[test]
 fn in_batch_mode_the_broadcast_input_is_read_first() {
     let (input, senders) = input(&[1, 1]);
     let mut input = input.broadcast_first();

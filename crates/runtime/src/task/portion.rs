@@ -5,6 +5,9 @@
 //! Where barriers overtake a portion is also one that takes little time: a barrier waits for it. But not where a small
 //! portion takes as long as a large one, as in a sink that waits for an answer after each: there many rows at a time are
 //! worth more.
+//!
+//! A store of keyed state is asked for many keys at a time with far less for each: where it is asked for many, the rows
+//! that are ready are worked on together.
 
 use flott_core::Batch;
 use std::time::Duration;
@@ -26,6 +29,14 @@ const DEARER: f64 = 1.2;
 const CHEAPER: f64 = 0.9;
 /// A portion has at most so many times as many rows as the one before.
 const GROWTH: usize = 8;
+
+/// If of one row in so many at least something had to be looked up, the next ones are gathered.
+const LOOKED_UP_RARELY: u64 = 16;
+
+/// Whether rows are best worked on many at a time, after `looked_up` entries were looked up in a store for `rows` rows.
+pub(super) fn is_better_gathered(rows: usize, looked_up: u64) -> bool {
+    looked_up.saturating_mul(LOOKED_UP_RARELY) > rows as u64
+}
 
 /// What came of the batch before.
 #[derive(Default)]

@@ -1,7 +1,7 @@
 //! What a task has begun: done in slices, so that what comes of one can be sent before the next, and so that a barrier
 //! may overtake in between.
 
-use super::{Task, TaskInput};
+use super::{Task, TaskInput, portion};
 use crate::chain::Exit;
 use flott_api::Progress;
 use flott_api::control::TaskEvent;
@@ -77,11 +77,14 @@ impl Task {
     /// Works on a portion of a batch and returns the rest.
     fn process(&mut self, input: usize, mut batch: Batch) -> Result<Option<Batch>> {
         let (rest, before) = (self.portion.cut(&mut batch), self.chain.rows_emitted());
-        let rows = batch.len();
+        let (rows, looked_up) = (batch.len(), self.chain.looked_up());
         self.chain.process(input, batch)?;
         self.portion.learn(rows, self.chain.rows_emitted() - before);
-        if let TaskInput::Source(source) = &mut self.input {
-            source.set_pace(self.portion.to_read());
+        let looked_up = self.chain.looked_up() - looked_up;
+        match &mut self.input {
+            TaskInput::Source(source) => source.set_pace(self.portion.to_read()),
+            TaskInput::Channels(channels) => channels.gather(portion::is_better_gathered(rows, looked_up)),
+            TaskInput::Sorted(_) => {}
         }
         Ok(rest)
     }

@@ -62,6 +62,8 @@ pub trait AnyKeyedState: Send {
     /// # Errors
     /// Those of the store.
     fn settle(&mut self) -> Result<()>;
+    /// How many entries have been looked up in the store so far, many at a time.
+    fn looked_up(&self) -> u64;
     /// Takes the files of a checkpoint, of each [`crate::KeyedSnapshot`] the full one first; entries of other key
     /// groups are skipped. Called before any state is registered.
     ///
@@ -129,6 +131,10 @@ impl<K: Key> AnyKeyedState for KeyedState<K> {
 
     fn settle(&mut self) -> Result<()> {
         KeyedState::settle(self)
+    }
+
+    fn looked_up(&self) -> u64 {
+        self.tables().map(|t| t.looked_up()).sum()
     }
 
     fn restore(&mut self, file: Bytes) -> Result<()> {

@@ -148,7 +148,8 @@ impl<K: Key> KeyedState<K> {
         let mut table = StateTable::new(self.max, self.range, arrange);
         if let Some(stored) = &self.stored {
             stored.check(name, shape)?;
-            table.put_on(stored.store.clone(), StateNumber::of(name), NamesForm::KEY_FIRST, stamp);
+            let is_new = stored.shape(name)?.is_none();
+            table.put_on(stored.store.clone(), (StateNumber::of(name), is_new), NamesForm::KEY_FIRST, stamp);
         }
         self.restored.apply(name, shape, entry_schema::<K, N, V>, &mut table)?;
         Ok(table)
@@ -164,7 +165,7 @@ impl<K: Key> KeyedState<K> {
     ) -> Result<StateTable<K, N, W>> {
         let mut to = StateTable::new(self.max, self.range, from.arrange());
         if let Some(stored) = &self.stored {
-            to.put_on(stored.store.clone(), StateNumber::of(name), NamesForm::KEY_FIRST, stamp);
+            to.put_on(stored.store.clone(), (StateNumber::of(name), false), NamesForm::KEY_FIRST, stamp);
         }
         from.convert(&mut to, map)?;
         Ok(to)
@@ -274,7 +275,8 @@ impl<K: Key> KeyedState<K> {
         let Some(stored) = &self.stored else { return self.register(name) };
         stored.check(name, StateShape::Timers)?;
         let mut table = StateTable::new(self.max, self.range, Arrange::Flat);
-        table.put_on(stored.store.clone(), StateNumber::of(name), NamesForm::TIME_FIRST, None);
+        // Timers that are far off are never here.
+        table.put_on(stored.store.clone(), (StateNumber::of(name), false), NamesForm::TIME_FIRST, None);
         table.pin();
         self.restored.apply(name, StateShape::Table, entry_schema::<K, (i64, N), ()>, &mut table)?;
         self.add_table(name, StateShape::Timers, table, None)

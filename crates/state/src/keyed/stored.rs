@@ -9,6 +9,9 @@ use flott_core::{Error, Key, KeyGroupRange, Result};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+/// Groups of which entries are let go by one call while nothing can be written.
+const FROZEN_VISITS: usize = 4;
+
 /// A store, and what its owner knows of it.
 pub(super) struct StoredState {
     pub store: Arc<dyn KeyedStore>,
@@ -97,8 +100,9 @@ impl<K: Key> KeyedState<K> {
         let mut resident: usize = tables.iter().map(|t| t.table.byte_count()).sum();
         // While a snapshot is open or taken, only what has not changed can go.
         let is_writable = !is_open && stored.frozen.load(Ordering::Acquire) == 0;
-        // Every group may be visited twice: the first visit forgets that its entries were used.
-        let mut visits = 2 * groups * tables.len();
+        // Every group may be visited twice: the first visit forgets that its entries were used. While nothing can be
+        // written little comes of it, and the next call is near.
+        let mut visits = if is_writable { 2 * groups * tables.len() } else { FROZEN_VISITS };
         while resident > max && visits > 0 {
             let (table, place) = stored.hand;
             let Some(named) = tables.get_mut(table) else {

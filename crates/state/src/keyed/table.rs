@@ -47,9 +47,6 @@ pub struct KeySlot {
 }
 
 impl KeySlot {
-    /// No key's slot.
-    const NONE: KeySlot = KeySlot { hash: KeyHash(0), group: 0 };
-
     /// The slot of `key` in a subtask that owns `range`.
     #[inline]
     pub fn of<K: Key>(key: &K, max: MaxParallelism, range: KeyGroupRange) -> KeySlot {
@@ -102,8 +99,7 @@ impl<K: Key, N: Key, V: Data> StateTable<K, N, V> {
     #[inline]
     pub fn get_mut(&mut self, slot: KeySlot, key: &K, namespace: &N) -> Result<Option<&mut V>> {
         let Some(place) = self.place(slot, key, namespace)? else { return Ok(None) };
-        let group = self.key_group(slot);
-        self.groups[slot.group].change(place, &self.about, group, (slot, namespace)).map(Some)
+        self.change(slot, place, namespace).map(Some)
     }
 
     /// The value of a key in a namespace, made by `make` if there is none, to be changed. The flag says whether it
@@ -119,16 +115,8 @@ impl<K: Key, N: Key, V: Data> StateTable<K, N, V> {
         namespace: &N,
         make: impl FnOnce() -> V,
     ) -> Result<(&mut V, bool)> {
-        let found = self.place(slot, key, namespace)?;
-        let key_group = self.key_group(slot);
-        let group = &mut self.groups[slot.group];
-        match found {
-            Some(place) => Ok((group.change(place, &self.about, key_group, (slot, namespace))?, false)),
-            None => {
-                let place = group.insert(self.about.clock.now, slot, key, namespace, make());
-                Ok((group.layout.at_mut(place).0, true))
-            }
-        }
+        let (place, is_new) = self.place_or_make(slot, key, namespace, make)?;
+        Ok((self.change(slot, place, namespace)?, is_new))
     }
 
     /// Sets the value of a key in a namespace. Returns whether there was none before.
@@ -202,6 +190,31 @@ impl<K: Key, N: Key, V: Data> StateTable<K, N, V> {
     #[inline(always)]
     fn key_group(&self, slot: KeySlot) -> KeyGroup {
         KeyGroup(self.range.start + slot.group as u16)
+    }
+
+    /// The value at a place, about to be changed.
+    #[inline(always)]
+    fn change(&mut self, slot: KeySlot, place: Place, namespace: &N) -> Result<&mut V> {
+        let key_group = self.key_group(slot);
+        self.groups[slot.group].change(place, &self.about, key_group, (slot, namespace))
+    }
+
+    /// Where an entry is, made by `make` if there is none. The flag says whether it was made now.
+    #[inline(always)]
+    fn place_or_make(
+        &mut self,
+        slot: KeySlot,
+        key: &K,
+        namespace: &N,
+        make: impl FnOnce() -> V,
+    ) -> Result<(Place, bool)> {
+        match self.place(slot, key, namespace)? {
+            Some(place) => Ok((place, false)),
+            None => {
+                let now = self.about.clock.now;
+                Ok((self.groups[slot.group].insert(now, slot, key, namespace, make()), true))
+            }
+        }
     }
 
     /// Where an entry is, once it has been fetched from the store if it was not here.

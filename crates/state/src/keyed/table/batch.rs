@@ -1,83 +1,191 @@
 //! Values of many keys at once: one look into a table for each, with what is needed for the next few dozen on its way
 //! into the processor's cache meanwhile: first the tags, which say where entries are, then the entries.
+//!
+//! ```text
+//! heap    128 keys at a time:   tags of the next  ->  buckets of these  ->  their values
+//! store   likewise; from the first 128 on of which one is not here
+//!         all keys:             buckets  ->  what is not here, with one look-up in the store  ->  values
+//! ```
 
 use super::layout::{Layout, Place};
 use super::names::entry_hash;
+use super::stored::Missing;
 use super::{KeySlot, StateTable};
 use flott_core::{Data, Key, Result};
 
 /// Keys that are looked up at once.
 const AT_ONCE: usize = 128;
+/// So many keys ahead an entry is fetched whose bucket is known.
+const AHEAD: usize = 16;
 /// No bucket has this number.
 const NOWHERE: usize = usize::MAX;
 
-type Slots = [KeySlot; AT_ONCE];
-
 impl<K: Key, N: Key, V: Data> StateTable<K, N, V> {
-    /// Calls `each` with the value of each of these keys, in order. Values that are not there are made by `make`.
+    /// Calls `each` with the value of each of these keys, whose slots are `slots`, in order. Values that are not there
+    /// are made by `make`; those for which `each` returns false are removed.
     ///
     /// # Errors
     /// As [`StateTable::get`].
+    #[inline]
     pub fn update_all(
         &mut self,
         keys: &[K],
+        slots: &[KeySlot],
         namespace: &N,
         make: impl Fn() -> V,
-        mut each: impl FnMut(&mut V),
+        mut each: impl FnMut(&mut V) -> Result<bool>,
     ) -> Result<()> {
-        if self.stored.is_some() {
-            let slots: Vec<KeySlot> = keys.iter().map(|key| KeySlot::of(key, self.max, self.range)).collect();
-            self.load(keys.iter().zip(slots).map(|(key, slot)| (slot, key, namespace)))?;
-        }
         let is_large = self.is_flat() && self.is_worth_prefetching();
-        // The slots of the keys at hand, and of the next ones.
-        let mut slots = [[KeySlot::NONE; AT_ONCE]; 2];
         let mut buckets = [NOWHERE; AT_ONCE];
-        let mut chunks = keys.chunks(AT_ONCE).peekable();
-        self.approach(chunks.peek().copied().unwrap_or_default(), namespace, is_large, &mut slots[0]);
-        let mut at_hand = 0;
-        while let Some(chunk) = chunks.next() {
-            let next = chunks.peek().copied().unwrap_or_default();
-            self.approach(next, namespace, is_large, &mut slots[1 - at_hand]);
-            let slots = &slots[at_hand];
+        if is_large {
+            self.approach(&slots[..slots.len().min(AT_ONCE)], namespace);
+        }
+        for start in (0..keys.len()).step_by(AT_ONCE) {
+            let end = keys.len().min(start + AT_ONCE);
+            let (some, places) = (&keys[start..end], &slots[start..end]);
+            let buckets = &mut buckets[..some.len()];
             if is_large {
-                for (slot, bucket) in slots[..chunk.len()].iter().zip(&mut buckets) {
-                    if let Layout::Flat(part) = &mut self.groups[slot.group].layout {
-                        *bucket = part.locate(entry_hash(*slot, namespace)).unwrap_or(NOWHERE);
-                    }
-                }
+                self.approach(&slots[end..slots.len().min(end + AT_ONCE)], namespace);
+                self.locate(places, namespace, buckets);
             }
-            for (key, (slot, bucket)) in chunk.iter().zip(slots.iter().zip(&buckets)) {
-                // Another entry may be there: one with a similar hash, or one that has moved.
-                match self.change_in(*bucket, *slot, key, namespace)? {
-                    true => each(self.groups[slot.group].layout.at_mut(Place { part: 0, bucket: *bucket }).0),
-                    false => each(self.get_or_insert_with(*slot, key, namespace, &make)?.0),
-                }
+            if self.stored.is_some() && !self.use_all(some, places, namespace, buckets) {
+                // What is missing of all the rest is looked up at once.
+                let (keys, slots) = (&keys[start..], &slots[start..]);
+                let buckets = self.load_at(keys, slots, namespace)?;
+                return self.update_at(keys, slots, &buckets, namespace, &make, &mut each);
             }
-            at_hand = 1 - at_hand;
+            self.update_at(some, places, buckets, namespace, &make, &mut each)?;
         }
         Ok(())
     }
 
-    /// Marks the entry in a bucket as changed, if it is that of the key.
-    #[inline]
-    fn change_in(&mut self, bucket: usize, slot: KeySlot, key: &K, namespace: &N) -> Result<bool> {
-        let key_group = self.key_group(slot);
-        let group = &mut self.groups[slot.group];
-        let Layout::Flat(part) = &mut group.layout else { return Ok(false) };
-        let is_it = part.entries.get_bucket(bucket).is_some_and(|e| e.name.0 == *key && e.name.1 == *namespace);
-        if is_it {
-            group.change(Place { part: 0, bucket }, &self.about, key_group, (slot, namespace))?;
+    /// As [`StateTable::update_all`], of entries that most likely are in these buckets.
+    #[inline(always)]
+    fn update_at(
+        &mut self,
+        keys: &[K],
+        slots: &[KeySlot],
+        buckets: &[usize],
+        namespace: &N,
+        make: &impl Fn() -> V,
+        each: &mut impl FnMut(&mut V) -> Result<bool>,
+    ) -> Result<()> {
+        let is_on_store = self.stored.is_some();
+        for (n, (key, (slot, bucket))) in keys.iter().zip(slots.iter().zip(buckets)).enumerate() {
+            if is_on_store && let (Some(slot), Some(bucket)) = (slots.get(n + AHEAD), buckets.get(n + AHEAD)) {
+                self.prefetch_in(*slot, *bucket);
+            }
+            let value = match self.changed_in(*bucket, *slot, key, namespace) {
+                Some(value) => value,
+                None => self.value_at(*bucket, *slot, key, namespace, make)?,
+            };
+            if !each(value)? {
+                self.remove(*slot, key, namespace)?;
+            }
         }
-        Ok(is_it)
+        Ok(())
     }
 
-    /// Finds the slots of keys, and begins to fetch what tells where their entries are.
+    /// The value in a bucket, if it is that of the key and has been changed before in this epoch: nothing is to be noted
+    /// then. Most changes are such.
+    #[inline(always)]
+    fn changed_in(&mut self, bucket: usize, slot: KeySlot, key: &K, namespace: &N) -> Option<&mut V> {
+        let Layout::Flat(part) = &mut self.groups[slot.group].layout else { return None };
+        let entry = part.entries.get_bucket_mut(bucket)?;
+        let is_it = entry.name.0 == *key && entry.name.1 == *namespace && entry.mark.changed == self.about.clock.now;
+        is_it.then_some(&mut entry.value)
+    }
+
+    /// The value of a key, which most likely is in this bucket, to be changed. It is made if there is none.
+    fn value_at(
+        &mut self,
+        bucket: usize,
+        slot: KeySlot,
+        key: &K,
+        namespace: &N,
+        make: &impl Fn() -> V,
+    ) -> Result<&mut V> {
+        // Another entry may be there: one with a similar hash, or one that has moved.
+        let place = match self.is_in(bucket, slot, key, namespace) {
+            true => Place { part: 0, bucket },
+            false => self.place_or_make(slot, key, namespace, make)?.0,
+        };
+        self.change(slot, place, namespace)
+    }
+
+    /// Whether the entry in a bucket is that of the key.
+    #[inline(always)]
+    fn is_in(&self, bucket: usize, slot: KeySlot, key: &K, namespace: &N) -> bool {
+        let Layout::Flat(part) = &self.groups[slot.group].layout else { return false };
+        part.entries.get_bucket(bucket).is_some_and(|e| e.name.0 == *key && e.name.1 == *namespace)
+    }
+
+    /// Looks up in the store what is not here of these keys. Returns the buckets of entries, as far as they can be told.
+    pub(super) fn load_at(&mut self, keys: &[K], slots: &[KeySlot], namespace: &N) -> Result<Vec<usize>> {
+        let mut buckets = vec![NOWHERE; keys.len()];
+        let is_large = self.is_flat() && self.is_worth_prefetching();
+        let mut missing = Missing::new();
+        for start in (0..keys.len()).step_by(AT_ONCE) {
+            let end = keys.len().min(start + AT_ONCE);
+            let (some, places) = (&keys[start..end], &slots[start..end]);
+            if is_large {
+                self.approach(&slots[end..slots.len().min(end + AT_ONCE)], namespace);
+                self.locate(places, namespace, &mut buckets[start..end]);
+            }
+            if !self.use_all(some, places, namespace, &mut buckets[start..end]) {
+                for n in (start..end).filter(|n| buckets[*n] == NOWHERE) {
+                    self.miss(n, (slots[n], &keys[n], namespace), &mut missing)?;
+                }
+            }
+        }
+        self.look_up(missing, |n, place| buckets[n] = place.bucket)?;
+        Ok(buckets)
+    }
+
+    /// Marks the entries of keys as used and corrects their buckets. Returns whether all are here.
     #[inline]
-    fn approach(&self, keys: &[K], namespace: &N, is_large: bool, slots: &mut Slots) {
-        for (key, slot) in keys.iter().zip(slots) {
-            *slot = KeySlot::of(key, self.max, self.range);
-            if is_large && let Layout::Flat(part) = &self.groups[slot.group].layout {
+    fn use_all(&mut self, keys: &[K], slots: &[KeySlot], namespace: &N, buckets: &mut [usize]) -> bool {
+        let mut are_here = true;
+        for (key, (slot, bucket)) in keys.iter().zip(slots.iter().zip(buckets)) {
+            let layout = &mut self.groups[slot.group].layout;
+            let is_it = |(k, n): &(K, N)| k == key && n == namespace;
+            if let Layout::Flat(part) = layout
+                && let Some(entry) = part.entries.get_bucket_mut(*bucket).filter(|e| is_it(&e.name))
+            {
+                entry.mark.used = true;
+            } else if let Some(place) = layout.find(*slot, key, namespace) {
+                layout.at_mut(place).1.used = true;
+                *bucket = place.bucket;
+            } else {
+                (*bucket, are_here) = (NOWHERE, false);
+            }
+        }
+        are_here
+    }
+
+    /// Finds the buckets of keys, most likely, and begins to fetch their entries.
+    #[inline(always)]
+    fn locate(&mut self, slots: &[KeySlot], namespace: &N, buckets: &mut [usize]) {
+        for (slot, bucket) in slots.iter().zip(buckets) {
+            if let Layout::Flat(part) = &mut self.groups[slot.group].layout {
+                *bucket = part.locate(entry_hash(*slot, namespace)).unwrap_or(NOWHERE);
+            }
+        }
+    }
+
+    /// Begins to fetch the entry in a bucket.
+    #[inline(always)]
+    fn prefetch_in(&self, slot: KeySlot, bucket: usize) {
+        if let Layout::Flat(part) = &self.groups[slot.group].layout {
+            part.prefetch_in(bucket);
+        }
+    }
+
+    /// Begins to fetch what tells where entries are.
+    #[inline]
+    fn approach(&self, slots: &[KeySlot], namespace: &N) {
+        for slot in slots {
+            if let Layout::Flat(part) = &self.groups[slot.group].layout {
                 part.prefetch_tags(entry_hash(*slot, namespace));
             }
         }

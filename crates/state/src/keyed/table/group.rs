@@ -18,6 +18,8 @@ pub(super) struct Group<K, N, V> {
     pub changes: Changes,
     /// Entries that are gone, and that a snapshot or the store may have.
     pub removed: Names<K, N>,
+    /// Everything that the store has of the group is here too: what is not here is nowhere.
+    pub is_complete: bool,
     /// What belongs to the open snapshot.
     pub open: Option<Box<Opened<K, N>>>,
 }
@@ -43,6 +45,7 @@ impl<K: Key, N: Key, V: Data> Group<K, N, V> {
             count: 0,
             changes: Changes::default(),
             removed: Names::default(),
+            is_complete: false,
             open: None,
         }
     }
@@ -56,10 +59,12 @@ impl<K: Key, N: Key, V: Data> Group<K, N, V> {
         group: KeyGroup,
         (slot, namespace): (KeySlot, &N),
     ) -> Result<&mut V> {
-        if self.layout.at(place).mark.changed != about.clock.now {
-            self.first_change(place, about, group)?;
-            self.changes.note(self.layout.hashes(slot, namespace), self.count);
+        // Most changes are not the first one: what follows is then one look at the entry.
+        if self.layout.at(place).mark.changed == about.clock.now {
+            return Ok(self.layout.at_mut(place).0);
         }
+        self.first_change(place, about, group)?;
+        self.changes.note(self.layout.hashes(slot, namespace), self.count);
         Ok(self.layout.at_mut(place).0)
     }
 
@@ -115,7 +120,7 @@ impl<K: Key, N: Key, V: Data> Group<K, N, V> {
         group: KeyGroup,
         mut visit: impl FnMut(&K, &N, &mut V) -> bool,
     ) -> Result<()> {
-        let Group { layout, count, changes, removed, open } = self;
+        let Group { layout, count, changes, removed, open, .. } = self;
         *changes = Changes::Many;
         let mut outcome = Ok(());
         layout.retain(|key, namespace, value, mark| {

@@ -74,6 +74,14 @@ impl<Q, V> Part<Q, V> {
         Some(bucket)
     }
 
+    /// Begins to fetch the entry in a bucket, if there is one.
+    #[inline]
+    pub(super) fn prefetch_in(&self, bucket: usize) {
+        if let Some(entry) = self.entries.get_bucket(bucket) {
+            fetch(entry);
+        }
+    }
+
     /// Begins to fetch the tags that [`Part::locate`] will look at.
     #[inline]
     pub(super) fn prefetch_tags(&self, hash: u64) {

@@ -38,6 +38,8 @@ pub(in crate::keyed) trait AnyTable<K>: Any + Send {
     fn load_all(&mut self, keys: &[K], slots: &[KeySlot]) -> Result<()>;
     /// Appends what a key has, as entries of a file, and says how many those are; `None` if they are not found by key.
     fn entries_of(&mut self, slot: KeySlot, key: &K, out: &mut Vec<u8>) -> Result<Option<usize>>;
+    /// How many entries have been looked up in the store so far, many at a time.
+    fn looked_up(&self) -> u64;
     /// Drops all entries, and memory that was needed for many.
     fn clear(&mut self);
     /// Number of entries in memory.
@@ -97,7 +99,7 @@ impl<K: Key, N: Key, V: Data> AnyTable<K> for StateTable<K, N, V> {
     fn load_all(&mut self, keys: &[K], slots: &[KeySlot]) -> Result<()> {
         let nothing: &dyn Any = &();
         match nothing.downcast_ref::<N>() {
-            Some(namespace) => self.load(keys.iter().zip(slots).map(|(key, slot)| (*slot, key, namespace))),
+            Some(namespace) => self.load_at(keys, slots, namespace).map(drop),
             None => Ok(()),
         }
     }
@@ -123,6 +125,10 @@ impl<K: Key, N: Key, V: Data> AnyTable<K> for StateTable<K, N, V> {
             }
         }
         Ok(Some(count))
+    }
+
+    fn looked_up(&self) -> u64 {
+        self.stored.as_ref().map_or(0, |stored| stored.looked_up)
     }
 
     fn clear(&mut self) {

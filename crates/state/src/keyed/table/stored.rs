@@ -6,7 +6,7 @@ use super::layout::{Layout, Place};
 use super::names::Names;
 use super::part::Mark;
 use super::{Arrange, KeySlot, StateTable};
-use crate::store::{KeyedStore, Rows, StateNumber, WriteBatch, store_key};
+use crate::store::{KEY_HEAD, KeyedStore, Rows, StateNumber, WriteBatch, store_key};
 use flott_core::{Data, Key, KeyGroup, Result, codec};
 use std::sync::Arc;
 
@@ -20,6 +20,8 @@ pub(super) struct Stored<K, N> {
     batch: WriteBatch,
     /// Bytes of values that were read or written, and their number: the mean tells what entries take on the heap.
     seen: (u64, u64),
+    /// Entries that were looked up, many at a time.
+    pub looked_up: u64,
 }
 
 impl<K, N> Stored<K, N> {
@@ -31,6 +33,7 @@ impl<K, N> Stored<K, N> {
             encoded: Encoded::default(),
             batch: WriteBatch::new(),
             seen: (0, 0),
+            looked_up: 0,
         }
     }
 }
@@ -56,15 +59,59 @@ pub(in crate::keyed) fn after_prefix(prefix: &[u8]) -> Vec<u8> {
     vec![u8::MAX; prefix.len() + 1]
 }
 
+/// Entries that are to be looked up in the store.
+pub(super) struct Missing<'a, K, N> {
+    keys: Rows,
+    wanted: Vec<Wanted<'a, K, N>>,
+}
+
+struct Wanted<'a, K, N> {
+    /// What tells most keys' order without a look at their bytes.
+    order: u128,
+    /// Of its key in the store.
+    row: usize,
+    /// Its number among those that are looked for.
+    n: usize,
+    entry: (KeySlot, &'a K, &'a N),
+}
+
+impl<'a, K, N> Missing<'a, K, N> {
+    pub fn new() -> Self {
+        Missing { keys: Rows::new(), wanted: Vec::new() }
+    }
+
+    /// The store's keys in their order, each once, and what they belong to.
+    fn sorted(self) -> (Rows, Vec<Wanted<'a, K, N>>) {
+        let Missing { keys, mut wanted } = self;
+        let key = |wanted: &Wanted<'_, K, N>| keys.get(wanted.row);
+        wanted.sort_unstable_by(|a, b| a.order.cmp(&b.order).then_with(|| key(a).cmp(key(b))));
+        wanted.dedup_by(|a, b| a.order == b.order && key(a) == key(b));
+        let mut sorted = Rows::new();
+        wanted.iter().for_each(|wanted| sorted.push(key(wanted)));
+        (sorted, wanted)
+    }
+}
+
+/// The first bytes of a store's key as a number, without those of the state, which all keys of a table share.
+fn order_of(key: &[u8]) -> u128 {
+    let (mut bytes, group, rest) = ([0; 16], &key[..size_of::<KeyGroup>()], &key[KEY_HEAD..]);
+    let (to_group, to_rest) = bytes.split_at_mut(group.len());
+    let len = rest.len().min(to_rest.len());
+    to_group.copy_from_slice(group);
+    to_rest[..len].copy_from_slice(&rest[..len]);
+    u128::from_be_bytes(bytes)
+}
+
 impl<K: Key, N: Key, V: Data> StateTable<K, N, V> {
-    /// Puts the table, which is empty, on a store.
+    /// Puts the table, which is empty, on a store. `is_new`: the store has nothing of this state.
     pub(in crate::keyed) fn put_on(
         &mut self,
         store: Arc<dyn KeyedStore>,
-        number: StateNumber,
+        (number, is_new): (StateNumber, bool),
         names: NamesForm<K, N>,
         stamp: Option<fn(&V) -> i64>,
     ) {
+        self.groups.iter_mut().for_each(|group| group.is_complete = is_new);
         self.about.form = Form::Store(StoreForm { number, names, stamp });
         self.stored = Some(Box::new(Stored::new(store)));
     }
@@ -75,7 +122,10 @@ impl<K: Key, N: Key, V: Data> StateTable<K, N, V> {
         let key_group = self.key_group(slot);
         let (Some(stored), Form::Store(form)) = (&mut self.stored, &self.about.form) else { return Ok(None) };
         let group = &mut self.groups[slot.group];
-        if group.is_surely_absent(slot, key, namespace) || stored.absent.contains(slot, key, namespace) {
+        if group.is_complete
+            || group.is_surely_absent(slot, key, namespace)
+            || stored.absent.contains(slot, key, namespace)
+        {
             return Ok(None);
         }
         stored.keys.clear();
@@ -93,31 +143,53 @@ impl<K: Key, N: Key, V: Data> StateTable<K, N, V> {
     /// # Errors
     /// As [`StateTable::get`].
     pub fn load<'a>(&mut self, entries: impl Iterator<Item = (KeySlot, &'a K, &'a N)>) -> Result<()> {
-        let (Some(stored), Form::Store(form)) = (&mut self.stored, &self.about.form) else { return Ok(()) };
-        let Stored { store, absent, seen, .. } = &mut **stored;
-        absent.clear();
-        let mut missing = Rows::new();
-        let mut wanted = Vec::new();
-        for (slot, key, namespace) in entries {
-            let group = &self.groups[slot.group];
-            if group.layout.find(slot, key, namespace).is_none() && !group.is_surely_absent(slot, key, namespace) {
-                let key_group = KeyGroup(self.range.start + slot.group as u16);
-                missing.push_with(|out| form.key(key_group, key, namespace, out))?;
-                wanted.push((wanted.len(), (slot, key, namespace)));
-            }
-        }
-        if wanted.is_empty() {
+        if self.stored.is_none() {
             return Ok(());
         }
-        wanted.sort_unstable_by(|a, b| missing.get(a.0).cmp(missing.get(b.0)));
-        wanted.dedup_by(|a, b| missing.get(a.0) == missing.get(b.0));
-        let mut sorted = Rows::new();
-        wanted.iter().for_each(|(row, _)| sorted.push(missing.get(*row)));
+        let mut missing = Missing::new();
+        for (n, entry) in entries.enumerate() {
+            let (slot, key, namespace) = entry;
+            if self.groups[slot.group].layout.find(slot, key, namespace).is_none() {
+                self.miss(n, entry, &mut missing)?;
+            }
+        }
+        self.look_up(missing, |_, _| ())
+    }
+
+    /// Notes that an entry is not here. It is the `n`-th of those that are looked for.
+    pub(super) fn miss<'a>(
+        &self,
+        n: usize,
+        entry: (KeySlot, &'a K, &'a N),
+        missing: &mut Missing<'a, K, N>,
+    ) -> Result<()> {
+        let (slot, key, namespace) = entry;
+        let Form::Store(form) = &self.about.form else { return Ok(()) };
+        let group = &self.groups[slot.group];
+        if group.is_complete || group.is_surely_absent(slot, key, namespace) {
+            return Ok(());
+        }
+        let row = missing.keys.len();
+        missing.keys.push_with(|out| form.key(self.key_group(slot), key, namespace, out))?;
+        missing.wanted.push(Wanted { order: order_of(missing.keys.get(row)), row, n, entry });
+        Ok(())
+    }
+
+    /// Looks up in the store what is missing, and says where it is now.
+    pub(super) fn look_up(&mut self, missing: Missing<'_, K, N>, mut found: impl FnMut(usize, Place)) -> Result<()> {
+        let (Some(stored), Form::Store(form)) = (&mut self.stored, &self.about.form) else { return Ok(()) };
+        let Stored { store, absent, seen, looked_up, .. } = &mut **stored;
+        absent.clear();
+        if missing.wanted.is_empty() {
+            return Ok(());
+        }
+        let (sorted, wanted) = missing.sorted();
+        *looked_up += wanted.len() as u64;
         let groups = &mut self.groups;
         store.get_all(&sorted, &mut |row, bytes| {
-            let (slot, key, namespace) = wanted[row].1;
+            let Wanted { n, entry: (slot, key, namespace), .. } = wanted[row];
             match read(form, bytes, seen)? {
-                Some(value) => drop(groups[slot.group].take_in(slot, key, namespace, value)),
+                Some(value) => found(n, groups[slot.group].take_in(slot, key, namespace, value)),
                 None => absent.insert(key.clone(), namespace.clone()),
             }
             Ok(())
@@ -129,6 +201,9 @@ impl<K: Key, N: Key, V: Data> StateTable<K, N, V> {
         let key_group = self.key_group(slot);
         let (Some(stored), Form::Store(form)) = (&mut self.stored, &self.about.form) else { return Ok(()) };
         let group = &mut self.groups[slot.group];
+        if group.is_complete {
+            return Ok(());
+        }
         if let Layout::ByKey(parts) = &group.layout
             && let Some(part) = parts.find(key, || slot.hash.0)
             && parts.at(part).is_complete
@@ -195,14 +270,17 @@ impl<K: Key, N: Key, V: Data> StateTable<K, N, V> {
         // What was looked up and not there may have come, and go now.
         stored.absent.clear();
         let is_pinning = self.is_pinning;
-        let Group { layout, count, .. } = &mut self.groups[place];
+        let Group { layout, count, is_complete, .. } = &mut self.groups[place];
+        let before = *count;
         layout.retain(|_, _, _, mark| {
             let keep = mark.used || mark.changed != super::clock::Epoch::NEVER;
             mark.used &= is_pinning;
             *count -= usize::from(!keep);
             keep
         });
-        layout.shrink(*count);
+        *is_complete &= *count == before;
+        // As many will come back; if they have not when it is the group's turn again, the memory goes.
+        layout.shrink(before);
     }
 
     /// Estimated bytes of memory, with what entries point to.

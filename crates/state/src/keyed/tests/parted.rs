@@ -1,7 +1,10 @@
 //! Tables in which each namespace has a part of its own, and access to many keys at once, against plain tables.
 
 use super::*;
+use crate::store::MemoryStore;
 use proptest::prelude::*;
+use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
 
 type Found = BTreeMap<(u64, u32), u64>;
 
@@ -97,37 +100,51 @@ proptest! {
     }
 }
 
-#[test]
-fn many_keys_at_once_are_as_one_after_the_other() {
-    // So many that entries are fetched ahead, in batches that add keys, change them, and do both.
-    let mut state = single::<u64>();
+/// Counts keys, in batches that add keys, change them, and do both; a key that has been counted so often is gone.
+fn count_many(state: &mut KeyedState<u64>) {
+    const GONE_AT: u64 = 2;
     let id = state.register::<(), u64>("count").unwrap();
-    let table = state.table(id);
     let (mut expected, mut found, mut wanted) = (BTreeMap::new(), Vec::new(), Vec::new());
     for round in 0..60u64 {
         let keys: Vec<u64> = (0..5000).map(|n: u64| (n * 7919 + round * 104_729) % 150_000).collect();
-        table
-            .update_all(
-                &keys,
-                &(),
-                || 0,
-                |count| {
-                    *count += 1;
-                    found.push(*count);
-                },
-            )
-            .unwrap();
-        wanted.extend(keys.iter().map(|key| {
-            let count = expected.entry(*key).or_insert(0u64);
-            *count += 1;
-            *count
-        }));
-        let twice = [round, round];
-        table.update_all(&twice, &(), || 0, |count| *count += 1).unwrap();
-        *expected.entry(round).or_insert(0) += 2;
+        for keys in [keys, vec![round, round]] {
+            let slots: Vec<KeySlot> = keys.iter().map(|key| state.slot(key)).collect();
+            let count = |count: &mut u64| {
+                *count += 1;
+                found.push(*count);
+                Ok(*count < GONE_AT)
+            };
+            state.table(id).update_all(&keys, &slots, &(), || 0, count).unwrap();
+            for key in keys {
+                let count = expected.entry(key).or_insert(0u64);
+                *count += 1;
+                wanted.push(*count);
+                if *count == GONE_AT {
+                    expected.remove(&key);
+                }
+            }
+        }
+        AnyKeyedState::settle(state).unwrap();
     }
     assert_eq!(found, wanted);
+    assert!(wanted.contains(&GONE_AT));
     let mut found = BTreeMap::new();
-    table.for_each(|key, (), count| found.extend([(*key, *count)])).unwrap();
+    state.table(id).for_each(|key, (), count| found.extend([(*key, *count)])).unwrap();
     assert_eq!(found, expected);
+}
+
+#[test]
+fn many_keys_at_once_are_as_one_after_the_other() {
+    // So many that entries are fetched ahead.
+    count_many(&mut single());
+}
+
+#[test]
+fn many_keys_at_once_on_a_store_are_as_one_after_the_other() {
+    for resident_bytes_max in [0, 1 << 20, usize::MAX] {
+        let mut state = single();
+        let store = Arc::new(MemoryStore::default());
+        state.use_store(store, Arc::new(AtomicUsize::new(resident_bytes_max))).unwrap();
+        count_many(&mut state);
+    }
 }
