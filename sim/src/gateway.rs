@@ -192,7 +192,7 @@ fn copy_of_command(command: &TaskCommand) -> Option<TaskCommand> {
             Some(TaskCommand::AlignWatermark { operator: *operator, limit: *limit })
         }
         // Splits are handed over, not announced: whoever sends them twice has given them twice.
-        TaskCommand::AddSplits { .. } | TaskCommand::Release | TaskCommand::Cancel => None,
+        TaskCommand::AddSplits { .. } | TaskCommand::Query(_) | TaskCommand::Release | TaskCommand::Cancel => None,
     }
 }
 
@@ -225,6 +225,7 @@ impl fmt::Display for CommandName<'_> {
             }
             TaskCommand::NoMoreSplits { .. } => f.write_str("no more splits"),
             TaskCommand::AlignWatermark { limit, .. } => write!(f, "align to {}", limit.0),
+            TaskCommand::Query(query) => write!(f, "query {}", query.query.state),
             TaskCommand::Release => f.write_str("release"),
             TaskCommand::Cancel => f.write_str("cancel"),
         }

@@ -11,6 +11,7 @@ mod features;
 mod fixtures;
 mod object_store;
 mod process;
+mod queries;
 mod recovery;
 mod savepoints;
 mod simulated;

@@ -8,13 +8,15 @@
 //! Plain data: in one process it goes through a bounded channel, between processes through the protocol crate.
 
 use flott_core::{
-    AttemptId, Barrier, CheckpointId, Error, OperatorId, SavepointTarget, SubtaskIndex, VertexId, Watermark,
+    AttemptId, Barrier, CheckpointId, Error, OperatorId, Result, SavepointTarget, SubtaskIndex, VertexId, Watermark,
 };
 use flott_state::SubtaskSnapshot;
+use flott_state::keyed::{StateAnswer, StateQuery};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::sync::oneshot;
 
 /// One subtask of one run of a job.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -72,10 +74,23 @@ pub enum TaskCommand {
         /// The furthest event time allowed.
         limit: Watermark,
     },
+    /// Look at the state of a key, between two batches.
+    Query(OperatorQuery),
     /// All tasks have ended and nothing is left to commit: go.
     Release,
     /// Stop at once.
     Cancel,
+}
+
+/// What is asked of an operator of a task's chain, and where the answer goes. Who asked may have gone.
+#[derive(Debug)]
+pub struct OperatorQuery {
+    /// The operator.
+    pub operator: OperatorId,
+    /// What is asked.
+    pub query: StateQuery,
+    /// Where the answer goes.
+    pub answer: oneshot::Sender<Result<StateAnswer>>,
 }
 
 /// What a task measured of its part in a checkpoint.

@@ -222,6 +222,10 @@ impl JobClient {
         self.control.latest_checkpoint()
     }
 
+    pub(crate) fn control(&self) -> &dyn JobControl {
+        &*self.control
+    }
+
     pub(crate) fn show_progress(&self) {
         self.control.show_progress();
     }

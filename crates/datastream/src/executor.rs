@@ -2,8 +2,9 @@
 //! implements it with a mini cluster in this process.
 
 use flott_api::{JobStatus, RuntimeMode};
-use flott_core::{Configuration, JobId, Result, SavepointRequest};
+use flott_core::{Configuration, JobId, KeyHash, Result, SavepointRequest};
 use flott_graph::{JobSettings, StreamGraph};
+use flott_state::keyed::{StateAnswer, StateQuery};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -41,6 +42,11 @@ pub trait JobControl: Send + Sync {
     /// # Errors
     /// Why there is none; the job goes on.
     fn savepoint(&self, request: SavepointRequest) -> Result<String>;
+    /// What the key of this hash has in a state of the operator with this uid, blocking this thread.
+    ///
+    /// # Errors
+    /// Why that cannot be said.
+    fn query(&self, uid: &str, hash: KeyHash, query: StateQuery) -> Result<StateAnswer>;
     /// Waits, blocking this thread, until the job has reached a terminal state, at most for `limit` if one is given.
     /// Returns the state reached (not terminal if the limit came first).
     ///

@@ -33,6 +33,7 @@ pub mod join;
 mod keyed;
 mod keyed_state;
 mod partitioning;
+mod queries;
 mod settings;
 mod sinks;
 mod sources;

@@ -7,12 +7,13 @@ use crate::{logging, prometheus};
 use flott_api::JobStatus;
 use flott_api::metrics::MetricRegistry;
 use flott_core::config::{IGNORE_UNCLAIMED_STATE, METRICS_PROMETHEUS_PORT, SAVEPOINT_DIFF};
-use flott_core::{Configuration, JobId, ProcessingTime, Result, SavepointRequest};
+use flott_core::{Configuration, JobId, KeyHash, ProcessingTime, Result, SavepointRequest};
 use flott_datastream::StreamExecutionEnvironment;
 use flott_datastream::executor::{JobControl, JobExecutor, JobSubmission};
 use flott_env::{Env, Task};
 use flott_jobmanager::JobHandle;
 use flott_state::checkpoint::{CheckpointStorage, Fate};
+use flott_state::keyed::{StateAnswer, StateQuery};
 use std::io::Write;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -158,6 +159,10 @@ impl JobControl for LocalJob {
 
     fn savepoint(&self, request: SavepointRequest) -> Result<String> {
         self.cluster.env().block_on(self.handle.savepoint(request))
+    }
+
+    fn query(&self, uid: &str, hash: KeyHash, query: StateQuery) -> Result<StateAnswer> {
+        self.cluster.env().block_on(self.handle.query(uid, hash, query))
     }
 
     fn wait(&self, limit: Option<Duration>) -> Result<JobStatus> {

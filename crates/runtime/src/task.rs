@@ -18,11 +18,12 @@ use crate::snapshot::{self, OpenSnapshot, Recorded, SnapshotWriter, since};
 use crate::sort::SortedInput;
 use crate::source_task::SourceTask;
 use flott_api::RuntimeMode;
-use flott_api::control::{CheckpointTimes, TaskCommand, TaskEvent, TaskId};
+use flott_api::control::{CheckpointTimes, OperatorQuery, TaskCommand, TaskEvent, TaskId};
 use flott_core::{
     AfterSavepoint, Barrier, CheckpointId, Element, Error, OperatorId, ProcessingTime, Result, Watermark,
 };
 use flott_env::{CatchPanic, Env};
+use flott_state::keyed::{StateAnswer, StateQuery};
 use next::{Alarm, Next};
 use portion::Portion;
 use std::cell::Cell;
@@ -250,10 +251,23 @@ impl Task {
             TaskCommand::AddSplits { splits, .. } => self.source()?.add_splits(splits)?,
             TaskCommand::NoMoreSplits { .. } => self.source()?.no_more_splits(),
             TaskCommand::AlignWatermark { limit, .. } => self.source()?.align(limit),
+            TaskCommand::Query(OperatorQuery { operator, query, answer }) => {
+                // Who asked may have gone.
+                let _ = answer.send(self.query(operator, &query));
+            }
             // Both are handled by the loop.
             TaskCommand::Release | TaskCommand::Cancel => {}
         }
         Ok(())
+    }
+
+    fn query(&mut self, operator: OperatorId, query: &StateQuery) -> Result<StateAnswer> {
+        let node = self.chain.nodes.iter_mut().find(|node| node.cx.info.operator == operator);
+        let keyed = node.and_then(|node| node.cx.keyed.as_mut());
+        let keyed =
+            keyed.ok_or_else(|| Error::invalid("the operator has no keyed state; ask one behind a `key_by`"))?;
+        keyed.set_now(self.env.now());
+        keyed.query(query)
     }
 
     fn source(&mut self) -> Result<&mut SourceTask> {

@@ -87,6 +87,8 @@ options! {
         "State smaller than this is kept in the checkpoint's metadata file.";
     RECOVERY_PATH: String = "execution.state-recovery.path", "",
         "The checkpoint to start from: `latest` or a path.";
+    QUERYABLE_STATE: bool = "queryable-state.enable", "false",
+        "Whether the keyed state of the running job may be looked at by key, through its client. A question is answered between two batches; 64 may be under way at once.";
     SAVEPOINT_DIFF: String = "flott.savepoint.diff", "",
         "A savepoint or checkpoint to compare the job with: it says what would become of each operator and state, and ends without running anything. `flott savepoint diff` sets it.";
     IGNORE_UNCLAIMED_STATE: bool = "execution.state-recovery.ignore-unclaimed-state", "false",

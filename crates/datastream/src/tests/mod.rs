@@ -36,6 +36,15 @@ impl JobControl for Done {
         JobStatus::Finished
     }
     fn cancel(&self) {}
+    fn query(
+        &self,
+        _: &str,
+        _: flott_core::KeyHash,
+        _: flott_state::keyed::StateQuery,
+    ) -> Result<flott_state::keyed::StateAnswer> {
+        Err(flott_core::Error::unavailable("no job runs"))
+    }
+
     fn savepoint(&self, _: flott_core::SavepointRequest) -> Result<String> {
         Err(flott_core::Error::unavailable("no job runs"))
     }

@@ -17,6 +17,7 @@ use super::gateway::TaskGateway;
 use super::handle::{JobHandle, JobResult, JobView, Wish};
 use super::master::JobMaster;
 use super::metrics::JobMetrics;
+use super::query::{QUERIES_MAX, Question};
 use super::restore::{RestoreFrom, find_start, first_usable, sweep};
 use super::savepoint::{self, Asked, Waiting};
 use crate::checkpoint::{Collected, Outcome, metadata_of};
@@ -34,7 +35,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{Semaphore, mpsc, watch};
 use tracing::Instrument;
 
 /// How long a restart waits for what the tasks before it have left behind to be deleted.
@@ -104,6 +105,7 @@ impl Prepared {
         let (publish, watch_view) = watch::channel(view);
         let (wish, wishes) = watch::channel(Wish::Run);
         let (savepoints, asked) = mpsc::channel(SAVEPOINTS_MAX);
+        let (questions, questioned) = mpsc::channel(QUERIES_MAX);
         let driver = Driver {
             started: self.env.now(),
             env: self.env.clone(),
@@ -118,7 +120,7 @@ impl Prepared {
             master: self.master,
         };
         let span = tracing::info_span!("job", job_id = %job.id, job_name = %job.name);
-        self.env.spawn(driver.run(events, wishes, asked).instrument(span)).detach();
+        self.env.spawn(driver.run(events, wishes, asked, questioned).instrument(span)).detach();
         JobHandle {
             id: job.id,
             name: job.name.clone(),
@@ -126,6 +128,8 @@ impl Prepared {
             view: watch_view,
             wish: Arc::new(wish),
             savepoints,
+            questions,
+            queries: Arc::new(Semaphore::new(QUERIES_MAX)),
         }
     }
 }
@@ -155,6 +159,7 @@ impl Driver {
         mut events: mpsc::Receiver<(TaskId, TaskEvent)>,
         mut wishes: watch::Receiver<Wish>,
         mut asked: mpsc::Receiver<Asked>,
+        mut questions: mpsc::Receiver<Question>,
     ) {
         self.take(MasterEvent::Begin);
         let mut hears_wishes = true;
@@ -177,6 +182,7 @@ impl Driver {
                     }
                 },
                 Some(asked) = asked.recv() => self.savepoint(asked),
+                Some(question) = questions.recv() => self.question(question),
                 Some(done) = self.storage.next() => done,
                 Some(done) = self.discoveries.next() => done,
                 event = events.recv() => Some(match event {
@@ -282,6 +288,11 @@ impl Driver {
                 None
             }
         }
+    }
+
+    fn question(&mut self, question: Question) -> Option<MasterEvent> {
+        let (task, command) = self.master.route(question)?;
+        self.act(Action::Send(task, command))
     }
 
     fn savepoint(&mut self, asked: Asked) -> Option<MasterEvent> {

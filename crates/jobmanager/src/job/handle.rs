@@ -3,6 +3,7 @@
 use super::description::Place;
 use super::error::copy_of;
 use super::exceptions::ExceptionHistory;
+use super::query::Question;
 use super::savepoint::Asked;
 use super::status::TaskStatus;
 use crate::checkpoint::CheckpointStats;
@@ -12,7 +13,7 @@ use flott_state::checkpoint::RestoreReport;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{Semaphore, mpsc, watch};
 
 /// What a job looks like at one moment. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -65,6 +66,9 @@ pub struct JobHandle {
     pub(super) view: watch::Receiver<JobView>,
     pub(super) wish: Arc<watch::Sender<Wish>>,
     pub(super) savepoints: mpsc::Sender<Asked>,
+    pub(super) questions: mpsc::Sender<Question>,
+    /// One for each question that may be under way.
+    pub(super) queries: Arc<Semaphore>,
 }
 
 impl JobHandle {

@@ -10,6 +10,7 @@ mod handle;
 mod machine;
 mod master;
 mod metrics;
+mod query;
 mod restore;
 mod savepoint;
 mod status;

@@ -1,0 +1,64 @@
+//! Looking at the keyed state of a running job by key (Flink's queryable state).
+
+use crate::JobClient;
+use flott_core::schema::{Decoder, Schema};
+use flott_core::{Data, Error, Key, KeyHash, Result, codec, error::ResultExt};
+use flott_state::canonical::TableKind;
+use flott_state::keyed::{StateAnswer, StateQuery};
+
+/// Each is answered by the task that owns the key, between two batches: what is seen is what all records up to one moment
+/// have made of it, whether or not a checkpoint has it yet. The job must allow it (`queryable-state.enable`), and its
+/// operator needs a uid. For many keys at once, or by SQL, take a savepoint or ask the latest checkpoint
+/// (`flott savepoint query`), which costs the job nothing.
+impl JobClient {
+    /// The value of a key in the state `state` of the operator with this uid; also that of reducing state, and the
+    /// accumulator of aggregating state.
+    ///
+    /// # Errors
+    /// `Invalid` when the job does not allow it, there is no such state, or it holds something else; `Unavailable` when the
+    /// job does not run.
+    pub fn query_value<K: Key, V: Data>(&self, uid: &str, state: &str, key: &K) -> Result<Option<V>> {
+        let answer = self.query(uid, state, key)?;
+        let kinds = [TableKind::Value, TableKind::Reducing, TableKind::Aggregating];
+        let decoder = decoder::<V>(&answer, &kinds, &answer.state.table.value)?;
+        answer.rows.iter().next().map(|row| decoder.from_bytes(row.value)).transpose()
+    }
+
+    /// The elements of a key's list, in order.
+    ///
+    /// # Errors
+    /// As [`JobClient::query_value`].
+    pub fn query_list<K: Key, V: Data>(&self, uid: &str, state: &str, key: &K) -> Result<Vec<V>> {
+        let answer = self.query(uid, state, key)?;
+        let decoder = decoder::<V>(&answer, &[TableKind::List], &answer.state.table.value)?;
+        answer.rows.iter().map(|row| decoder.from_bytes(row.value)).collect()
+    }
+
+    /// The entries of a key's map, in no particular order.
+    ///
+    /// # Errors
+    /// As [`JobClient::query_value`].
+    pub fn query_map<K: Key, UK: Key, UV: Data>(&self, uid: &str, state: &str, key: &K) -> Result<Vec<(UK, UV)>> {
+        let answer = self.query(uid, state, key)?;
+        let keys = decoder::<UK>(&answer, &[TableKind::Map], &answer.state.table.map_key)?;
+        let values = decoder::<UV>(&answer, &[TableKind::Map], &answer.state.table.value)?;
+        answer.rows.iter().map(|row| Ok((keys.from_bytes(row.map_key)?, values.from_bytes(row.value)?))).collect()
+    }
+
+    fn query<K: Key>(&self, uid: &str, state: &str, key: &K) -> Result<StateAnswer> {
+        let query = StateQuery { state: state.to_owned(), key_schema: Schema::of::<K>(), key: codec::to_bytes(key)? };
+        self.control().query(uid, KeyHash::of(key), query)
+    }
+}
+
+/// Reads what the answer holds as `V`.
+fn decoder<V: Data>(answer: &StateAnswer, kinds: &[TableKind], written: &Schema) -> Result<Decoder<V>> {
+    let name = &answer.state.name;
+    if !kinds.contains(&answer.state.table.kind) {
+        return Err(Error::invalid(format!(
+            "state `{name}` is of kind {:?}, not {:?}; ask for what it is",
+            answer.state.table.kind, kinds[0]
+        )));
+    }
+    Decoder::new(written).in_context(|| format!("state `{name}`"))
+}
