@@ -2,6 +2,7 @@
 //! programs that they start.
 
 pub mod fixture;
+pub mod large;
 
 /// Keys of the resumable job.
 pub const KEYS: u64 = 40;

@@ -10,6 +10,7 @@ pub mod keyed;
 pub mod operator;
 pub mod snapshot;
 pub mod store;
+pub mod working_set;
 
 pub use keyed::{
     AggregateFunction, AggregatingState, AnyKeyedState, KeyMap, KeySlot, KeyedFiles, KeyedState, ListState, MapState,
@@ -21,3 +22,4 @@ pub use snapshot::{
     Blob, InFlightDealing, InFlightSnapshot, KeyedSnapshot, ListSnapshot, OperatorSnapshot, Redistribution,
     SubtaskSnapshot,
 };
+pub use working_set::{WorkingSet, WorkingSets};

@@ -12,13 +12,13 @@ use super::KeyedState;
 use super::snapshot::Opened;
 use super::state::Named;
 use super::table::Take;
+use crate::WorkingSet;
 use crate::checkpoint::{KeyedFiles, SnapshotFolder, StateFile};
 use crate::snapshot::StoreFiles;
 use crate::store::{KeyedStore, StoreFile};
 use flott_core::{Error, Key, KeyGroupRange, Result};
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// What a snapshot is for.
@@ -44,8 +44,7 @@ pub enum KeyedPart {
 pub struct StoreSnapshot {
     store: Arc<dyn KeyedStore>,
     range: KeyGroupRange,
-    /// How many of these there are.
-    frozen: Arc<AtomicUsize>,
+    working_set: Arc<WorkingSet>,
     shared: Arc<SharedFiles>,
 }
 
@@ -57,11 +56,11 @@ impl StoreSnapshot {
     pub(super) fn new(
         store: Arc<dyn KeyedStore>,
         range: KeyGroupRange,
-        frozen: Arc<AtomicUsize>,
+        working_set: Arc<WorkingSet>,
         shared: Arc<SharedFiles>,
     ) -> Self {
-        frozen.fetch_add(1, Ordering::AcqRel);
-        StoreSnapshot { store, range, frozen, shared }
+        working_set.freeze();
+        StoreSnapshot { store, range, working_set, shared }
     }
 
     /// The key groups of the store.
@@ -111,7 +110,7 @@ impl StoreSnapshot {
 
 impl Drop for StoreSnapshot {
     fn drop(&mut self) {
-        self.frozen.fetch_sub(1, Ordering::AcqRel);
+        self.working_set.thaw();
     }
 }
 
@@ -196,7 +195,9 @@ impl<K: Key> KeyedState<K> {
                 let take = files.take;
                 Ok(KeyedPart::Files(KeyedFiles { range, files: self.chain.add(take, files.into_files()), store: None }))
             }
-            (OpenSnapshot::Store { .. }, Some(stored)) => Ok(KeyedPart::Store(stored.freeze(range))),
+            (OpenSnapshot::Store { .. }, Some(stored)) => {
+                Ok(KeyedPart::Store(stored.freeze(range, self.working_set.clone())))
+            },
             (OpenSnapshot::Store { .. }, None) => Err(Error::internal("a snapshot of a store has no store")),
         }
     }

@@ -3,31 +3,27 @@
 use super::opened::{SharedFiles, StoreSnapshot};
 use super::shape::StateShape;
 use super::state::KeyedState;
+use crate::WorkingSet;
 use crate::store::{ABOUT_GROUP, KeyedStore, Rows, StateNumber, WriteBatch, store_key};
 use flott_core::{Error, Key, KeyGroupRange, Result};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// A store, and what its owner knows of it.
 pub(super) struct StoredState {
     pub store: Arc<dyn KeyedStore>,
-    /// Snapshots of the store that are being taken, one beside another that was given up: nothing may be written.
-    frozen: Arc<AtomicUsize>,
     shared: Arc<SharedFiles>,
-    /// How many bytes the tables may keep in memory.
-    resident_bytes_max: Arc<AtomicUsize>,
     /// The table and the group at which memory is made free next.
     hand: (usize, usize),
 }
 
 impl StoredState {
-    pub fn new(store: Arc<dyn KeyedStore>, resident_bytes_max: Arc<AtomicUsize>) -> StoredState {
-        StoredState { store, frozen: Arc::default(), shared: Arc::default(), resident_bytes_max, hand: (0, 0) }
+    pub fn new(store: Arc<dyn KeyedStore>) -> StoredState {
+        StoredState { store, shared: Arc::default(), hand: (0, 0) }
     }
 
-    /// Nothing is written from now on, until the result is dropped.
-    pub fn freeze(&self, range: KeyGroupRange) -> StoreSnapshot {
-        StoreSnapshot::new(self.store.clone(), range, self.frozen.clone(), self.shared.clone())
+    /// Nothing of the state, whose memory is `working_set`, is written from now on, until the result is dropped.
+    pub fn freeze(&self, range: KeyGroupRange, working_set: Arc<WorkingSet>) -> StoreSnapshot {
+        StoreSnapshot::new(self.store.clone(), range, working_set, self.shared.clone())
     }
 
     /// The shape in which the store holds a state, if it does.
@@ -86,18 +82,24 @@ fn about(name: &str) -> Vec<u8> {
 
 impl<K: Key> KeyedState<K> {
     /// Lets go of what was not used lately if the tables have grown too large: what changed is written to the store
-    /// first, one group at a time, in turn.
+    /// first, one group at a time, in turn. On the heap nothing can go, and how much there is is said when someone asks.
     pub(super) fn settle(&mut self) -> Result<()> {
         let groups = self.range().len();
         let is_open = self.opened.is_some();
-        let KeyedState { stored, tables, .. } = self;
-        let Some(stored) = stored else { return Ok(()) };
-        let max = stored.resident_bytes_max.load(Ordering::Relaxed);
+        let KeyedState { stored, tables, working_set, .. } = self;
+        let Some(stored) = stored else {
+            if working_set.is_asked() {
+                working_set.answer(tables.iter().map(|t| t.table.byte_count()).sum())?;
+            }
+            return Ok(());
+        };
+        let max = working_set.bytes_max();
         let mut resident: usize = tables.iter().map(|t| t.table.byte_count()).sum();
         // While a snapshot is open or taken, only what has not changed can go.
-        let is_writable = !is_open && stored.frozen.load(Ordering::Acquire) == 0;
+        let is_writable = !is_open && !working_set.is_frozen();
         // Every group may be visited twice: the first visit forgets that its entries were used.
         let mut visits = 2 * groups * tables.len();
+        let was_pressed = resident > max;
         while resident > max && visits > 0 {
             let (table, place) = stored.hand;
             let Some(named) = tables.get_mut(table) else {
@@ -113,6 +115,8 @@ impl<K: Key> KeyedState<K> {
             stored.hand = if place + 1 < groups { (table, place + 1) } else { (table + 1, 0) };
             visits -= 1;
         }
+        let entries = tables.iter().map(|t| t.table.entry_count()).sum();
+        working_set.settled(resident, entries, was_pressed, is_writable);
         Ok(())
     }
 }

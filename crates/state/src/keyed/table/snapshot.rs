@@ -43,7 +43,7 @@ pub(in crate::keyed) trait AnyTable<K>: Any + Send {
     fn clear(&mut self);
     /// Number of entries in memory.
     fn entry_count(&self) -> usize;
-    /// Estimated bytes of memory; on the heap without what entries point to.
+    /// Estimated bytes of memory, with what entries point to.
     fn byte_count(&self) -> usize;
 }
 

@@ -3,13 +3,13 @@
 //! parallelism.
 
 use super::*;
+use crate::WorkingSet;
 use crate::store::{KeyedStore, MemoryBackend, OpenStore, RestoredStore, StateBackend};
 use flott_core::Configuration;
 use proptest::prelude::*;
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::AtomicUsize;
 
 const KEYS: u16 = 30;
 const GROUPS: u32 = 7;
@@ -138,7 +138,7 @@ impl Below {
                 let open = OpenStore { folder: PathBuf::new(), range, restored, config: &config };
                 let store: Arc<dyn KeyedStore> = MemoryBackend.open(open).unwrap();
                 let mut state = KeyedState::new(groups(GROUPS), range);
-                state.use_store(store, Arc::new(AtomicUsize::new(600))).unwrap();
+                state.use_store(store, WorkingSet::fixed(600)).unwrap();
                 state
             }
         }

@@ -1,15 +1,15 @@
 //! Keyed state on a store: what is said there about states, other settings of TTL, and more timers than are in memory.
 
 use super::*;
+use crate::WorkingSet;
 use crate::store::{KeyedStore, MemoryStore};
 use flott_core::ErrorKind;
 use std::sync::Arc;
-use std::sync::atomic::AtomicUsize;
 use std::time::Duration;
 
 fn on(store: &Arc<dyn KeyedStore>, bytes: usize) -> KeyedState<u32> {
     let mut state = single();
-    state.use_store(store.clone(), Arc::new(AtomicUsize::new(bytes))).unwrap();
+    state.use_store(store.clone(), WorkingSet::fixed(bytes)).unwrap();
     state
 }
 

@@ -1,0 +1,233 @@
+//! What an operator's keyed state takes of memory in one subtask: the numbers between the state, which knows, and whoever
+//! divides the memory of the process, who decides.
+//!
+//! ```text
+//! state     how many bytes there are, how many entries, whether some had to go   ->
+//!           <-   how many there may be, a question for the bytes, a refusal                     divider
+//! ```
+//!
+//! State on a store keeps to its limit: what is too much is written and let go. State on the heap cannot; it is asked now and
+//! then how much it is, and refused when it is too much. Nothing here costs anything per record.
+
+use flott_core::{Error, Result};
+use futures_util::task::AtomicWaker;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::task::{Context, Poll};
+
+/// Of a working set, this part may be one batch's.
+const BATCH_PART: usize = 4;
+/// So many rows a batch may have in any case: fewer cost more than they save.
+const BATCH_ROWS_MIN: usize = 16;
+
+/// The memory of one operator's keyed state in one subtask.
+pub struct WorkingSet {
+    is_on_store: bool,
+    /// The user's limit.
+    cap: usize,
+    bytes_max: AtomicUsize,
+    bytes: AtomicUsize,
+    /// Bytes that an entry takes, as far as known.
+    entry_bytes: AtomicUsize,
+    /// Something had to go, or would have had to, since the divider looked.
+    is_pressed: AtomicBool,
+    /// Snapshots of the store that are being taken, one beside another that was given up: nothing may be written.
+    frozen: AtomicUsize,
+    /// It is too much, and nothing more can go until something changes.
+    is_stuck: AtomicBool,
+    /// What would have to change is that a snapshot has been taken.
+    is_held: AtomicBool,
+    /// The divider has something to say to state on the heap.
+    is_asked: AtomicBool,
+    refusal: Mutex<Option<String>>,
+    /// The task that owns the state.
+    task: AtomicWaker,
+}
+
+impl WorkingSet {
+    fn new(is_on_store: bool, cap: usize, bytes_max: usize) -> Arc<WorkingSet> {
+        Arc::new(WorkingSet {
+            is_on_store,
+            cap,
+            bytes_max: AtomicUsize::new(bytes_max.min(cap)),
+            bytes: AtomicUsize::new(0),
+            entry_bytes: AtomicUsize::new(0),
+            is_pressed: AtomicBool::new(false),
+            frozen: AtomicUsize::new(0),
+            is_stuck: AtomicBool::new(false),
+            is_held: AtomicBool::new(false),
+            is_asked: AtomicBool::new(false),
+            refusal: Mutex::new(None),
+            task: AtomicWaker::new(),
+        })
+    }
+
+    /// Memory that nobody divides: so many bytes.
+    pub fn fixed(bytes_max: usize) -> Arc<WorkingSet> {
+        WorkingSet::new(true, bytes_max, bytes_max)
+    }
+
+    /// Whether it can be made smaller.
+    pub fn is_on_store(&self) -> bool {
+        self.is_on_store
+    }
+
+    /// Bytes of memory, as the state last told.
+    pub fn bytes(&self) -> usize {
+        self.bytes.load(Ordering::Relaxed)
+    }
+
+    /// Bytes that it may have.
+    pub fn bytes_max(&self) -> usize {
+        self.bytes_max.load(Ordering::Relaxed)
+    }
+
+    /// The most that the user allows.
+    pub fn cap(&self) -> usize {
+        self.cap
+    }
+
+    /// Whether it has been too small since this was asked last.
+    pub fn take_pressed(&self) -> bool {
+        self.is_pressed.swap(false, Ordering::Relaxed)
+    }
+
+    /// Says how many bytes it may have, and wakes the task if that is less than there are.
+    pub fn set_bytes_max(&self, bytes: usize) {
+        let bytes = bytes.min(self.cap);
+        let before = self.bytes_max.swap(bytes, Ordering::Relaxed);
+        if bytes < before {
+            self.is_stuck.store(false, Ordering::Release);
+        }
+        if bytes < self.bytes() || self.is_held.load(Ordering::Acquire) {
+            self.task.wake();
+        }
+    }
+
+    /// Asks state on the heap how much it is. It answers after its next batch.
+    pub fn ask(&self) {
+        self.is_asked.store(true, Ordering::Release);
+    }
+
+    /// Refuses state on the heap any more memory, for this reason: its task fails after its next batch.
+    pub fn refuse(&self, reason: String) {
+        *self.refusal.lock().unwrap_or_else(PoisonError::into_inner) = Some(reason);
+        self.ask();
+        self.task.wake();
+    }
+
+    /// How many rows of a batch are best worked on at once, so that what they need fits into memory.
+    pub fn batch_rows(&self) -> usize {
+        match self.entry_bytes.load(Ordering::Relaxed) {
+            0 => usize::MAX,
+            entry => (self.bytes_max() / BATCH_PART / entry).max(BATCH_ROWS_MIN),
+        }
+    }
+
+    /// Whether there is room for more: not as long as there is too much, and a snapshot keeps it from being written. The
+    /// task is woken when that may have changed.
+    pub fn poll_room(&self, task: &mut Context<'_>) -> Poll<()> {
+        self.task.register(task.waker());
+        let is_waiting = self.is_held.load(Ordering::Acquire) && self.is_too_much();
+        if is_waiting { Poll::Pending } else { Poll::Ready(()) }
+    }
+
+    /// Whether something can go, and should: for a task that has nothing else to do.
+    pub fn is_to_settle(&self) -> bool {
+        if self.is_on_store {
+            self.is_too_much() && !self.is_stuck.load(Ordering::Acquire)
+        } else {
+            self.is_asked()
+        }
+    }
+
+    fn is_too_much(&self) -> bool {
+        self.bytes() > self.bytes_max()
+    }
+
+    #[inline]
+    pub(crate) fn is_asked(&self) -> bool {
+        self.is_asked.load(Ordering::Acquire)
+    }
+
+    /// State on the heap says how much it is.
+    ///
+    /// # Errors
+    /// `Limit` when that is refused.
+    pub(crate) fn answer(&self, bytes: usize) -> Result<()> {
+        self.is_asked.store(false, Ordering::Release);
+        self.bytes.store(bytes, Ordering::Relaxed);
+        match self.refusal.lock().unwrap_or_else(PoisonError::into_inner).take() {
+            Some(reason) => Err(Error::limit(reason)),
+            None => Ok(()),
+        }
+    }
+
+    /// State on a store says how much is left after it has let go of what it could. `is_writable`: no snapshot has kept
+    /// it from letting go of more.
+    pub(crate) fn settled(&self, bytes: usize, entries: usize, was_pressed: bool, is_writable: bool) {
+        self.bytes.store(bytes, Ordering::Relaxed);
+        if let Some(entry) = bytes.checked_div(entries) {
+            self.entry_bytes.store(entry, Ordering::Relaxed);
+        }
+        if was_pressed {
+            self.is_pressed.store(true, Ordering::Relaxed);
+        }
+        let is_stuck = bytes > self.bytes_max();
+        self.is_stuck.store(is_stuck, Ordering::Release);
+        self.is_held.store(is_stuck && !is_writable, Ordering::Release);
+    }
+
+    /// Nothing of the state may be written until [`WorkingSet::thaw`].
+    pub(crate) fn freeze(&self) {
+        self.frozen.fetch_add(1, Ordering::AcqRel);
+    }
+
+    pub(crate) fn thaw(&self) {
+        self.frozen.fetch_sub(1, Ordering::AcqRel);
+        self.is_stuck.store(false, Ordering::Release);
+        self.is_held.store(false, Ordering::Release);
+        self.task.wake();
+    }
+
+    pub(crate) fn is_frozen(&self) -> bool {
+        self.frozen.load(Ordering::Acquire) > 0
+    }
+}
+
+/// All working sets of a process.
+#[derive(Clone)]
+pub struct WorkingSets {
+    sets: Arc<Mutex<Vec<Weak<WorkingSet>>>>,
+    /// What a new one without a limit of the user's may have until the divider has seen it.
+    first_bytes: usize,
+}
+
+impl WorkingSets {
+    /// None yet. A new one that the user has not limited may have `first_bytes` until it is told otherwise.
+    pub fn new(first_bytes: usize) -> WorkingSets {
+        WorkingSets { sets: Arc::default(), first_bytes }
+    }
+
+    /// The memory of state on a store, of which the user allows up to `cap` bytes.
+    pub fn on_store(&self, cap: Option<usize>) -> Arc<WorkingSet> {
+        self.add(WorkingSet::new(true, cap.unwrap_or(usize::MAX), cap.unwrap_or(self.first_bytes)))
+    }
+
+    /// The memory of state on the heap.
+    pub fn on_heap(&self) -> Arc<WorkingSet> {
+        self.add(WorkingSet::new(false, usize::MAX, usize::MAX))
+    }
+
+    fn add(&self, set: Arc<WorkingSet>) -> Arc<WorkingSet> {
+        self.sets.lock().unwrap_or_else(PoisonError::into_inner).push(Arc::downgrade(&set));
+        set
+    }
+
+    /// Those whose state is still there, in order of their making.
+    pub fn all(&self) -> Vec<Arc<WorkingSet>> {
+        let mut sets = self.sets.lock().unwrap_or_else(PoisonError::into_inner);
+        sets.retain(|set| set.strong_count() > 0);
+        sets.iter().filter_map(Weak::upgrade).collect()
+    }
+}
