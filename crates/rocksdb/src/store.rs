@@ -129,7 +129,11 @@ impl RocksStore {
             return;
         }
         if let Err(error) = self.db.set_options(&[("write_buffer_size", &bytes.to_string())]) {
-            tracing::warn!("the write buffer of `{}` keeps its size: {error}", self.folder.display());
+            // A store whose folder has been deleted is about to be dropped.
+            if self.folder.exists() {
+                tracing::warn!("the write buffer of `{}` keeps its size: {error}", self.folder.display());
+            }
+            return;
         }
         if self.number(properties::CUR_SIZE_ALL_MEM_TABLES) > bytes {
             let mut flush = FlushOptions::default();

@@ -17,8 +17,13 @@ use std::task::{Context, Poll};
 
 /// Of a working set, this part may be one batch's.
 const BATCH_PART: usize = 4;
+/// State on the heap may grow by so much with a batch: whether it is refused is seen after it.
+const HEAP_BATCH_BYTES: usize = 4 << 20;
 /// So many rows a batch may have in any case: fewer cost more than they save.
 const BATCH_ROWS_MIN: usize = 16;
+
+/// So many rows has the first one, when nothing is known.
+const BATCH_ROWS_FIRST: usize = 64;
 
 /// The memory of one operator's keyed state in one subtask.
 pub struct WorkingSet {
@@ -27,7 +32,7 @@ pub struct WorkingSet {
     cap: usize,
     bytes_max: AtomicUsize,
     bytes: AtomicUsize,
-    /// Bytes that an entry takes, as far as known.
+    /// Bytes that the entries of a key take, as far as known.
     entry_bytes: AtomicUsize,
     /// Something had to go, or would have had to, since the divider looked.
     is_pressed: AtomicBool,
@@ -119,8 +124,10 @@ impl WorkingSet {
     /// How many rows of a batch are best worked on at once, so that what they need fits into memory.
     pub fn batch_rows(&self) -> usize {
         match self.entry_bytes.load(Ordering::Relaxed) {
+            0 if self.is_on_store => BATCH_ROWS_FIRST,
             0 => usize::MAX,
-            entry => (self.bytes_max() / BATCH_PART / entry).max(BATCH_ROWS_MIN),
+            entry if self.is_on_store => (self.bytes_max() / BATCH_PART / entry).max(BATCH_ROWS_MIN),
+            entry => (HEAP_BATCH_BYTES / entry).max(BATCH_ROWS_MIN),
         }
     }
 
@@ -154,7 +161,8 @@ impl WorkingSet {
     ///
     /// # Errors
     /// `Limit` when that is refused.
-    pub(crate) fn answer(&self, bytes: usize) -> Result<()> {
+    pub(crate) fn answer(&self, bytes: usize, entry_bytes: usize) -> Result<()> {
+        self.entry_bytes.store(entry_bytes, Ordering::Relaxed);
         self.is_asked.store(false, Ordering::Release);
         self.bytes.store(bytes, Ordering::Relaxed);
         match self.refusal.lock().unwrap_or_else(PoisonError::into_inner).take() {
@@ -165,11 +173,9 @@ impl WorkingSet {
 
     /// State on a store says how much is left after it has let go of what it could. `is_writable`: no snapshot has kept
     /// it from letting go of more.
-    pub(crate) fn settled(&self, bytes: usize, entries: usize, was_pressed: bool, is_writable: bool) {
+    pub(crate) fn settled(&self, bytes: usize, entry_bytes: usize, was_pressed: bool, is_writable: bool) {
         self.bytes.store(bytes, Ordering::Relaxed);
-        if let Some(entry) = bytes.checked_div(entries) {
-            self.entry_bytes.store(entry, Ordering::Relaxed);
-        }
+        self.entry_bytes.store(entry_bytes, Ordering::Relaxed);
         if was_pressed {
             self.is_pressed.store(true, Ordering::Relaxed);
         }

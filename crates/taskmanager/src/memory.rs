@@ -36,6 +36,12 @@ const FIRST_SET_BYTES: usize = 1 << 20;
 const LEAST_SET_BYTES: u64 = 256 << 10;
 /// So have the stores of a backend.
 const LEAST_STORES_BYTES: u64 = 4 << 20;
+/// Or one part in so many of the budget: below that they write files too small to live with.
+const LEAST_STORES_PART: u64 = 16;
+/// A working set has this weight, and the stores below it half of it.
+const SET_WEIGHT: u64 = 2;
+/// The most that stores have had fades by one part in so many with each look.
+const FADE: u64 = 16;
 
 /// Between two looks, where there is as much headroom as not.
 const PERIOD: Duration = Duration::from_millis(250);
@@ -67,6 +73,16 @@ struct Stores {
     backend: Weak<dyn StateBackend>,
     /// Bytes that they may have, as far as said.
     limit: u64,
+    /// The most that they have had lately. Write buffers are filled and emptied, so what they have now says little.
+    peak: u64,
+}
+
+/// The stores of a backend at a look.
+struct SeenStores {
+    backend: Arc<dyn StateBackend>,
+    used: u64,
+    limit: u64,
+    peak: u64,
 }
 
 /// What the process shows.
@@ -132,7 +148,7 @@ impl ProcessMemory {
         let mut backends = self.0.backends.lock().unwrap_or_else(PoisonError::into_inner);
         let new = Arc::downgrade(backend);
         if !backends.iter().any(|known| Weak::ptr_eq(&known.backend, &new)) {
-            backends.push(Stores { backend: new, limit: 0 });
+            backends.push(Stores { backend: new, limit: 0, peak: 0 });
         }
     }
 
@@ -189,15 +205,15 @@ impl Looks {
         let (heaps, sets): (Vec<_>, Vec<_>) = memory.sets.all().into_iter().partition(|set| !set.is_on_store());
         let backends = memory.backends();
         let mut takers: Vec<Taker> = sets.iter().map(|set| taker_of(set)).collect();
-        takers.extend(backends.iter().map(|(backend, limit)| {
-            let used = backend.memory_used();
-            Taker {
-                used,
-                least: LEAST_STORES_BYTES,
-                most: u64::MAX,
-                weight: (sets.len() / backends.len()) as u64,
-                is_pressed: is_nearly(used, *limit),
-            }
+        let weight = sets.len() as u64 * SET_WEIGHT / 2 / (backends.len() as u64).max(1);
+        let least = (budget / LEAST_STORES_PART).clamp(LEAST_STORES_BYTES, UNDIVIDED_STORES_BYTES);
+        takers.extend(backends.iter().map(|stores| Taker {
+            used: stores.used,
+            least,
+            most: u64::MAX,
+            weight,
+            // Write buffers alone cannot fill it.
+            is_pressed: stores.peak >= stores.limit / 2,
         }));
         let heap_bytes: Vec<u64> = heaps.iter().map(|heap| heap.bytes() as u64).collect();
         let mut seen = Seen { budget, resident, halvings: self.halvings, takers: &takers, heaps: &heap_bytes };
@@ -253,7 +269,7 @@ fn taker_of(set: &WorkingSet) -> Taker {
         used,
         least: LEAST_SET_BYTES.min(most),
         most,
-        weight: 2,
+        weight: SET_WEIGHT,
         is_pressed: set.take_pressed() || is_nearly(used, limit),
     }
 }
@@ -270,15 +286,21 @@ fn wait(headroom: i64, budget: u64) -> Duration {
 }
 
 impl Shared {
-    /// Backends that are there, with their limits.
-    fn backends(&self) -> Vec<(Arc<dyn StateBackend>, u64)> {
+    /// Looks at backends that are there.
+    fn backends(&self) -> Vec<SeenStores> {
         let mut backends = self.backends.lock().unwrap_or_else(PoisonError::into_inner);
         backends.retain(|stores| stores.backend.strong_count() > 0);
-        backends.iter().filter_map(|stores| Some((stores.backend.upgrade()?, stores.limit))).collect()
+        let seen = backends.iter_mut().filter_map(|stores| {
+            let backend = stores.backend.upgrade()?;
+            let used = backend.memory_used();
+            stores.peak = used.max(stores.peak - stores.peak / FADE);
+            Some(SeenStores { backend, used, limit: stores.limit, peak: stores.peak })
+        });
+        seen.collect()
     }
 
-    fn limit_stores(&self, backends: &[(Arc<dyn StateBackend>, u64)], limits: &[u64]) {
-        for ((backend, before), limit) in backends.iter().zip(limits) {
+    fn limit_stores(&self, seen: &[SeenStores], limits: &[u64]) {
+        for (SeenStores { backend, limit: before, .. }, limit) in seen.iter().zip(limits) {
             let limit = in_steps(*limit).max(LEAST_STORES_BYTES);
             if limit == *before {
                 continue;

@@ -6,12 +6,13 @@
 //!
 //! Every key comes once a round, in another order each time. Its state is how often it has come, and `value-bytes` bytes
 //! of text, which are checked. A line out is `KEY COUNT`. `progress N` on standard output every thousand records and
-//! `done` at the end tell the test how far it is.
+//! `done KIB` at the end tell the test how far it is, and how much memory the process has had at most.
 
 #![expect(clippy::print_stdout, reason = "progress goes to the test that watches")]
 
 use flott::prelude::*;
 use flott_tests::large::{key_in_round, text_of};
+use flott_tests::memory_of;
 
 fn main() -> Result<()> {
     let (env, args) = StreamExecutionEnvironment::from_args("A job whose state is as large as a test wants")?;
@@ -44,6 +45,6 @@ fn main() -> Result<()> {
     let rolling = RollingPolicy::default().with_part_bytes(1_000_000);
     counts.write_text(output.to_owned()).with_rolling_policy(rolling).uid("lines");
     env.execute("large state job")?;
-    println!("done");
+    println!("done {}", memory_of("self", "VmHWM:").unwrap_or(0));
     Ok(())
 }

@@ -2,7 +2,7 @@
 
 use super::opened::{SharedFiles, StoreSnapshot};
 use super::shape::StateShape;
-use super::state::KeyedState;
+use super::state::{KeyedState, Named};
 use crate::WorkingSet;
 use crate::store::{ABOUT_GROUP, KeyedStore, Rows, StateNumber, WriteBatch, store_key};
 use flott_core::{Error, Key, KeyGroupRange, Result};
@@ -80,6 +80,11 @@ fn about(name: &str) -> Vec<u8> {
     key
 }
 
+/// What a key takes in memory, in bytes, if it has an entry in each table. What is not known yet counts as nothing.
+fn entry_bytes<K: Key>(tables: &[Named<K>]) -> usize {
+    tables.iter().filter_map(|named| named.table.entry_bytes()).sum()
+}
+
 impl<K: Key> KeyedState<K> {
     /// Lets go of what was not used lately if the tables have grown too large: what changed is written to the store
     /// first, one group at a time, in turn. On the heap nothing can go, and how much there is is said when someone asks.
@@ -89,7 +94,7 @@ impl<K: Key> KeyedState<K> {
         let KeyedState { stored, tables, working_set, .. } = self;
         let Some(stored) = stored else {
             if working_set.is_asked() {
-                working_set.answer(tables.iter().map(|t| t.table.byte_count()).sum())?;
+                working_set.answer(tables.iter().map(|t| t.table.byte_count()).sum(), entry_bytes(tables))?;
             }
             return Ok(());
         };
@@ -115,8 +120,7 @@ impl<K: Key> KeyedState<K> {
             stored.hand = if place + 1 < groups { (table, place + 1) } else { (table + 1, 0) };
             visits -= 1;
         }
-        let entries = tables.iter().map(|t| t.table.entry_count()).sum();
-        working_set.settled(resident, entries, was_pressed, is_writable);
+        working_set.settled(resident, entry_bytes(tables), was_pressed, is_writable);
         Ok(())
     }
 }

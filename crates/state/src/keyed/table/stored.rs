@@ -215,14 +215,22 @@ impl<K: Key, N: Key, V: Data> StateTable<K, N, V> {
     /// Estimated bytes of memory, with what entries point to.
     pub(in crate::keyed) fn resident_bytes(&self) -> usize {
         let tables: usize = self.groups.iter().map(|group| group.layout.byte_count(group.count)).sum();
+        tables + self.len() * self.pointed_to_bytes().unwrap_or(0)
+    }
+
+    /// Estimated bytes of memory of an entry; `None` as long as there was none.
+    pub(in crate::keyed) fn entry_bytes(&self) -> Option<usize> {
+        self.pointed_to_bytes().map(|bytes| bytes + size_of::<(K, N, V)>())
+    }
+
+    /// What an entry points to, in bytes.
+    fn pointed_to_bytes(&self) -> Option<usize> {
         if !std::mem::needs_drop::<(K, N, V)>() {
-            return tables;
+            return Some(0);
         }
-        let mean = match &self.stored {
-            Some(stored) => stored.seen.0.checked_div(stored.seen.1).map(|mean| mean as usize),
-            None => self.sampled_bytes(),
-        };
-        tables + mean.map_or(0, |mean| self.len() * (mean + PIECE_OVERHEAD_BYTES))
+        let seen = self.stored.as_ref().and_then(|stored| stored.seen.0.checked_div(stored.seen.1));
+        let mean = seen.map(|mean| mean as usize).or_else(|| self.sampled_bytes())?;
+        Some(mean + PIECE_OVERHEAD_BYTES)
     }
 
     /// What a few entries take as bytes, in the mean.

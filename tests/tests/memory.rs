@@ -1,0 +1,76 @@
+//! One number for the memory of the process: state ten times as large lives on disk within it, and state on the heap that
+//! does not fit into it ends in one clear error.
+
+#![cfg(target_os = "linux")]
+
+use crate::process::{Lines, Place, Run, assert_same};
+use std::process::Command;
+
+const BUDGET_MB: u64 = 96;
+const BUDGET: &str = "taskmanager.memory.process.size=96 mb";
+const VALUE_BYTES: u64 = 16 << 10;
+/// With so many keys there is ten times as much state as memory, and some more.
+const KEYS: u64 = 10 * (BUDGET_MB << 20) / VALUE_BYTES + 1000;
+
+fn command(place: &Place, backend: &str, keys: u64, rounds: u64) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_large-state-job"));
+    command.arg("--out").arg(place.path("out").join("lines")).args(["-D", BUDGET]);
+    for (option, value) in [("keys", keys), ("rounds", rounds), ("value-bytes", VALUE_BYTES)] {
+        command.arg(format!("--{option}")).arg(value.to_string());
+    }
+    command.arg("-D").arg(format!("state.backend.type={backend}"));
+    command.arg("-D").arg(format!("io.tmp.dirs={}", place.path("tmp").display()));
+    command
+}
+
+/// Watches a run's memory until it has come so far, or to its end. Returns the most that it had, in KiB.
+fn watch(run: &mut Run, until: u64) -> u64 {
+    let mut peak = 0;
+    while let Some(line) = run.progress() {
+        peak = peak.max(run.peak_kib().unwrap_or(0));
+        match line.split_once(' ') {
+            Some(("done", most)) => return peak.max(most.parse().unwrap()),
+            Some(("progress", n)) if n.parse::<u64>().unwrap() >= until => return peak,
+            _ => {}
+        }
+    }
+    peak
+}
+
+#[test]
+fn state_ten_times_as_large_as_the_budget_stays_within_it() {
+    let place = Place::new(0, 0, 0);
+    let start = || {
+        let mut command = command(&place, "rocksdb", KEYS, 2);
+        command.arg("--checkpoint-dir").arg(place.path("checkpoints")).args(["--from", "latest"]);
+        command.args(["--checkpoint-interval", "3 s"]);
+        place.watch(command)
+    };
+    let mut run = start();
+    let mut peak = watch(&mut run, KEYS);
+    run.kill();
+    let mut run = start();
+    peak = peak.max(watch(&mut run, u64::MAX));
+    let (status, _, errors) = run.end();
+    assert!(status.success(), "{errors}");
+    assert!(peak > 0 && peak < BUDGET_MB << 10, "{} MB at most\n{errors}", peak >> 10);
+    let expected: Lines = (1..=2).flat_map(|n| (0..KEYS).map(move |key| (format!("{key} {n}"), 1))).collect();
+    assert_same(&place.committed("lines"), &expected);
+}
+
+#[test]
+fn heap_state_that_outgrows_the_budget_fails_with_what_to_do() {
+    let place = Place::new(0, 0, 0);
+    let run = place.watch(command(&place, "hashmap", KEYS, 1));
+    let (status, said, errors) = run.end();
+    assert!(!status.success(), "{said:?}");
+    let error = errors.lines().last().unwrap();
+    for part in [
+        "limit error: keyed state does not fit into memory: it takes about ",
+        "may have 96 mb (option `taskmanager.memory.process.size`)",
+        "keep state on disk with `state.backend.type: rocksdb`, or give the process more memory",
+        "in operator `large state`, subtask 1 of 1",
+    ] {
+        assert!(error.contains(part), "{part} is missing in\n{error}");
+    }
+}
