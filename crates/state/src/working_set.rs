@@ -237,3 +237,87 @@ impl WorkingSets {
         sets.iter().filter_map(Weak::upgrade).collect()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::atomic::AtomicUsize as Count;
+    use std::task::{Wake, Waker};
+
+    /// Counts how often a task is woken.
+    #[derive(Default)]
+    struct Woken(Count);
+
+    impl Wake for Woken {
+        fn wake(self: Arc<Self>) {
+            self.0.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    fn woken() -> (Arc<Woken>, Waker) {
+        let woken = Arc::new(Woken::default());
+        (woken.clone(), Waker::from(woken))
+    }
+
+    #[test]
+    fn a_task_waits_while_a_snapshot_keeps_too_much_in_memory() {
+        let set = WorkingSets::new(100).on_store(None);
+        let (woken, waker) = woken();
+        let mut task = Context::from_waker(&waker);
+        set.settled(150, 1, true, true);
+        assert!(set.poll_room(&mut task).is_ready(), "nothing would change by waiting");
+        assert!(!set.is_to_settle(), "and nothing by trying again");
+        set.freeze();
+        set.settled(150, 1, true, false);
+        assert!(set.poll_room(&mut task).is_pending());
+        set.thaw();
+        assert_eq!(woken.0.load(Ordering::Relaxed), 1);
+        assert!(set.poll_room(&mut task).is_ready());
+        assert!(set.is_to_settle(), "now it can be written");
+    }
+
+    #[test]
+    fn a_task_at_rest_is_woken_to_let_go() {
+        let set = WorkingSets::new(100).on_store(None);
+        let (woken, waker) = woken();
+        set.settled(80, 1, false, true);
+        assert!(set.poll_room(&mut Context::from_waker(&waker)).is_ready());
+        set.set_bytes_max(90);
+        assert_eq!(woken.0.load(Ordering::Relaxed), 0);
+        set.set_bytes_max(50);
+        assert_eq!(woken.0.load(Ordering::Relaxed), 1);
+        assert!(set.is_to_settle());
+    }
+
+    #[test]
+    fn the_user_has_the_last_word() {
+        let set = WorkingSets::new(100).on_store(Some(70));
+        set.set_bytes_max(1000);
+        assert_eq!(set.bytes_max(), 70);
+    }
+
+    #[test]
+    fn batches_are_such_that_their_state_fits() {
+        let set = WorkingSets::new(4 << 20).on_store(None);
+        assert_eq!(set.batch_rows(), BATCH_ROWS_FIRST);
+        set.settled(0, 1024, false, true);
+        assert_eq!(set.batch_rows(), 1024);
+        set.settled(0, 1 << 20, false, true);
+        assert_eq!(set.batch_rows(), BATCH_ROWS_MIN);
+    }
+
+    #[test]
+    fn heap_state_answers_and_is_refused() {
+        let sets = WorkingSets::new(0);
+        let heap = sets.on_heap();
+        heap.ask();
+        assert!(heap.is_to_settle());
+        heap.answer(123, 1).unwrap();
+        assert_eq!((heap.bytes(), heap.is_asked()), (123, false));
+        heap.refuse("too much".to_owned());
+        let error = heap.answer(124, 1).unwrap_err();
+        assert_eq!(error.kind(), flott_core::ErrorKind::Limit);
+        drop(heap);
+        assert!(sets.all().is_empty());
+    }
+}

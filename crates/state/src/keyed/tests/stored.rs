@@ -163,3 +163,47 @@ fn more_timers_than_are_in_memory_fire_in_order() {
         assert_eq!(fired, n % 10 != 0, "timer {n}");
     }
 }
+
+#[test]
+fn while_a_snapshot_is_taken_of_a_store_state_that_is_too_much_waits() {
+    let store: Arc<dyn KeyedStore> = Arc::new(MemoryStore::default());
+    let mut state = on(&store, 4096);
+    let value = ValueState::<String>::register(&mut state, "value", None).unwrap();
+    let fill = |state: &mut KeyedState<u32>| {
+        for key in 0..100 {
+            state.set_key(&key);
+            value.set(state, "x".repeat(100)).unwrap();
+        }
+        AnyKeyedState::settle(state).unwrap();
+    };
+    let mut task = std::task::Context::from_waker(std::task::Waker::noop());
+    fill(&mut state);
+    assert!(state.byte_count() < 4096 * 2, "{} bytes are left", state.byte_count());
+    let any: &mut dyn AnyKeyedState = &mut state;
+    let snapshot = any.snapshot_at_once(SnapshotKind::Incremental, &mut || unreachable!()).unwrap();
+    fill(&mut state);
+    let set = AnyKeyedState::working_set(&state);
+    assert!(set.bytes() > 10_000, "nothing can be written: {} bytes", set.bytes());
+    assert!(set.poll_room(&mut task).is_pending());
+    drop(snapshot);
+    let set = AnyKeyedState::working_set(&state);
+    assert!(set.poll_room(&mut task).is_ready() && set.is_to_settle());
+    AnyKeyedState::settle(&mut state).unwrap();
+    assert!(AnyKeyedState::working_set(&state).bytes() < 4096 * 2);
+}
+
+#[test]
+fn state_on_the_heap_says_how_much_it_is_with_what_it_points_to() {
+    let mut state = single();
+    let set = crate::WorkingSets::new(0);
+    AnyKeyedState::use_memory(&mut state, set.on_heap());
+    let value = ValueState::<String>::register(&mut state, "value", None).unwrap();
+    for key in 0..1000 {
+        state.set_key(&key);
+        value.set(&mut state, "x".repeat(1000)).unwrap();
+    }
+    AnyKeyedState::working_set(&state).ask();
+    AnyKeyedState::settle(&mut state).unwrap();
+    let bytes = AnyKeyedState::working_set(&state).bytes();
+    assert!((1_000_000..1_300_000).contains(&bytes), "{bytes}");
+}
