@@ -141,11 +141,7 @@ impl WorkingSet {
 
     /// Whether something can go, and should: for a task that has nothing else to do.
     pub fn is_to_settle(&self) -> bool {
-        if self.is_on_store {
-            self.is_too_much() && !self.is_stuck.load(Ordering::Acquire)
-        } else {
-            self.is_asked()
-        }
+        if self.is_on_store { self.is_too_much() && !self.is_stuck.load(Ordering::Acquire) } else { self.is_asked() }
     }
 
     fn is_too_much(&self) -> bool {

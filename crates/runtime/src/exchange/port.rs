@@ -160,7 +160,8 @@ impl Port {
                         Some(OpenBatch::Columns(_)) => return Err(mixed()),
                         None => {
                             parts.push(rows.empty_rows(self.batch_rows.get() + per_channel));
-                            part_times.push(times.as_ref().map(|_| Vec::with_capacity(self.batch_rows.get() + per_channel)));
+                            part_times
+                                .push(times.as_ref().map(|_| Vec::with_capacity(self.batch_rows.get() + per_channel)));
                         }
                     }
                 }

@@ -197,7 +197,7 @@ impl<K: Key> KeyedState<K> {
             }
             (OpenSnapshot::Store { .. }, Some(stored)) => {
                 Ok(KeyedPart::Store(stored.freeze(range, self.working_set.clone())))
-            },
+            }
             (OpenSnapshot::Store { .. }, None) => Err(Error::internal("a snapshot of a store has no store")),
         }
     }

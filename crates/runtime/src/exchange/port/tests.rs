@@ -117,7 +117,8 @@ fn small_batches_are_joined_and_go_out_before_a_watermark() {
 #[test]
 fn a_full_channel_keeps_the_rest_until_there_is_room() {
     let (gate, senders) = gate(1, 1);
-    let mut port = Port::new(Partitioning::Forward, max(), senders, Arc::new(BatchRows::new(1)), fastrand::Rng::with_seed(1));
+    let mut port =
+        Port::new(Partitioning::Forward, max(), senders, Arc::new(BatchRows::new(1)), fastrand::Rng::with_seed(1));
     let mut task = Context::from_waker(Waker::noop());
     for n in 0..3u64 {
         port.emit(Batch::of(vec![n])).unwrap();

@@ -106,7 +106,8 @@ fn a_taker_is_not_made_to_let_go_of_much_at_once_while_there_is_room() {
 fn heap_state_is_refused_when_nothing_else_can_go() {
     let takers = [taker(300 * MB, true)];
     let heaps = [200 * MB, 500 * MB];
-    let seen = |resident, takers| Seen { budget: 1000 * MB, resident, halvings: 0, takers, heaps: &heaps }.decide().refused;
+    let seen =
+        |resident, takers| Seen { budget: 1000 * MB, resident, halvings: 0, takers, heaps: &heaps }.decide().refused;
     assert_eq!(seen(900 * MB, &[]), None, "there is still room");
     assert_eq!(seen(950 * MB, &takers[..]), None, "a working set can go");
     assert_eq!(seen(950 * MB, &[]), Some(1), "the largest");
