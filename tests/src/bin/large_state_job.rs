@@ -27,7 +27,7 @@ fn main() -> Result<()> {
     let mut seen = 0u64;
     let numbers = env.datagen(move |n| key_in_round(n, keys), options).uid("numbers").map(move |key: u64| {
         seen += 1;
-        if seen % 1000 == 0 {
+        if seen.is_multiple_of(1000) {
             println!("progress {seen}");
         }
         key
@@ -43,7 +43,7 @@ fn main() -> Result<()> {
         .name("large state")
         .uid("counts");
     let rolling = RollingPolicy::default().with_part_bytes(1_000_000);
-    counts.write_text(output.to_owned()).with_rolling_policy(rolling).uid("lines");
+    counts.write_text(output).with_rolling_policy(rolling).uid("lines");
     env.execute("large state job")?;
     println!("done {}", memory_of("self", "VmHWM:").unwrap_or(0));
     Ok(())

@@ -4,11 +4,7 @@
 //! Each time it says what it has read, what it has written, and how many KiB of memory the process has, as in
 //! `12800 10000 23108`. It ends when its standard input does.
 
-#![expect(
-    clippy::print_stdout,
-    clippy::disallowed_methods,
-    reason = "figures go to the test that watches, and come from the system"
-)]
+#![expect(clippy::print_stdout, reason = "figures go to the test that watches")]
 
 use flott::prelude::*;
 use flott_tests::memory_of;
