@@ -14,7 +14,7 @@ use flott_env::Env;
 use flott_runtime::exchange::BatchRows;
 use flott_state::store::StateBackend;
 use flott_state::{WorkingSet, WorkingSets};
-use governor::{Decision, Seen, Taker};
+use governor::{Decision, HALVINGS_MAX, Seen, Taker};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
@@ -47,6 +47,9 @@ const FADE: u64 = 16;
 const PERIOD: Duration = Duration::from_millis(250);
 /// Between two looks, where there is none.
 const PERIOD_MIN: Duration = Duration::from_millis(20);
+/// So long, and so many of them, it takes batches of a new size to fill channels.
+const FILLING: Duration = Duration::from_millis(20);
+const FILLING_BATCHES: usize = 64;
 /// Giving back takes at most one part in so many of the time.
 const GIVING_BACK: u32 = 10;
 
@@ -63,6 +66,8 @@ struct Shared {
     sets: WorkingSets,
     backends: Mutex<Vec<Stores>>,
     batches: Mutex<Vec<Weak<BatchRows>>>,
+    /// Channels have been added, of whose records nobody knows how large they are.
+    has_new_channels: AtomicBool,
     /// Has the allocator give back what it keeps.
     give_back: fn(),
     gauges: Gauges,
@@ -108,6 +113,7 @@ impl ProcessMemory {
             sets: WorkingSets::new(first_set),
             backends: Mutex::default(),
             batches: Mutex::default(),
+            has_new_channels: AtomicBool::new(false),
             give_back,
             gauges: Gauges::new(metrics),
         }))
@@ -155,6 +161,10 @@ impl ProcessMemory {
     /// Rows per batch of a job's channels: up to `most`.
     pub(crate) fn batch_rows(&self, most: usize) -> Arc<BatchRows> {
         let rows = Arc::new(BatchRows::new(most));
+        if self.0.is_watched.load(Ordering::Relaxed) {
+            rows.halve(HALVINGS_MAX);
+            self.0.has_new_channels.store(true, Ordering::Relaxed);
+        }
         self.0.batches.lock().unwrap_or_else(PoisonError::into_inner).push(Arc::downgrade(&rows));
         rows
     }
@@ -193,6 +203,8 @@ struct Looks {
     give_back_at: Duration,
     /// How often rows per batch have been halved.
     halvings: u32,
+    /// They are not doubled before: channels fill first.
+    double_at: Duration,
     /// State that was refused, and may not have gone yet.
     refused: Option<Weak<WorkingSet>>,
 }
@@ -215,6 +227,9 @@ impl Looks {
             // Write buffers alone cannot fill it.
             is_pressed: stores.peak >= stores.limit / 2,
         }));
+        if memory.has_new_channels.swap(false, Ordering::Relaxed) {
+            self.halvings = HALVINGS_MAX;
+        }
         let heap_bytes: Vec<u64> = heaps.iter().map(|heap| heap.bytes() as u64).collect();
         let mut seen = Seen { budget, resident, halvings: self.halvings, takers: &takers, heaps: &heap_bytes };
         if seen.headroom() < 0 && self.give_back(memory) {
@@ -224,14 +239,26 @@ impl Looks {
         let decision = seen.decide();
         sets.iter().zip(&decision.limits).for_each(|(set, limit)| set.set_bytes_max(*limit as usize));
         memory.limit_stores(&backends, &decision.limits[sets.len()..]);
-        self.halvings = decision.halvings;
-        memory.halve_batches(self.halvings);
+        self.halve(decision.halvings, decision.headroom, memory);
         heaps.iter().for_each(|heap| heap.ask());
         if let Some(heap) = decision.refused.and_then(|n| heaps.get(n)) {
             self.refuse(heap, resident, budget);
         }
         memory.gauges.show(&decision, resident, &takers, sets.len(), &heap_bytes);
-        wait(decision.headroom, budget)
+        let wait = wait(decision.headroom, budget);
+        if self.halvings > 0 { wait.min(FILLING) } else { wait }
+    }
+
+    /// Has batches halved so many times. That there is little headroom is a reason to wait before they are doubled again.
+    fn halve(&mut self, halvings: u32, headroom: i64, memory: &Shared) {
+        let now = memory.env.elapsed();
+        if halvings < self.halvings && (now < self.double_at || !memory.has_sent(FILLING_BATCHES)) {
+            return;
+        }
+        let is_roomy = headroom > (memory.budget.load(Ordering::Relaxed) / 2) as i64;
+        self.double_at = now + if is_roomy { FILLING } else { FILLING * 5 };
+        self.halvings = halvings;
+        memory.halve_batches(halvings);
     }
 
     /// Has the allocator give back what it keeps, unless it has just done so.
@@ -312,6 +339,12 @@ impl Shared {
                 stores.limit = limit;
             }
         }
+    }
+
+    /// Whether so many batches have been sent since their size was changed, or there are no channels.
+    fn has_sent(&self, count: usize) -> bool {
+        let batches = self.batches.lock().unwrap_or_else(PoisonError::into_inner);
+        batches.is_empty() || batches.iter().filter_map(Weak::upgrade).any(|rows| rows.sent_since_change() >= count)
     }
 
     fn halve_batches(&self, times: u32) {

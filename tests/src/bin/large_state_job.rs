@@ -1,11 +1,11 @@
 //! A job whose state is as large as a test wants: numbers in, a piece of text for each key, and a line for each number out.
 //!
 //! ```text
-//! large-state-job --out DIR --keys N --rounds N --value-bytes N [--rate N] [Flott's own options]
+//! large-state-job --out DIR --keys N --rounds N --value-bytes N [--rate N] [--wide true] [Flott's own options]
 //! ```
 //!
 //! Every key comes once a round, in another order each time. Its state is how often it has come, and `value-bytes` bytes
-//! of text, which are checked. A line out is `KEY COUNT`. `progress N` on standard output every thousand records and
+//! of text, which are checked. With `--wide` the text is in the records too. A line out is `KEY COUNT`. `progress N` on standard output every thousand records and
 //! `done KIB` at the end tell the test how far it is, and how much memory the process has had at most.
 
 #![expect(clippy::print_stdout, reason = "progress goes to the test that watches")]
@@ -24,17 +24,18 @@ fn main() -> Result<()> {
         0.0 => options,
         rate => options.with_rate_per_second(rate),
     };
+    let is_wide = args.has("wide");
     let mut seen = 0u64;
     let numbers = env.datagen(move |n| key_in_round(n, keys), options).uid("numbers").map(move |key: u64| {
         seen += 1;
         if seen.is_multiple_of(1000) {
             println!("progress {seen}");
         }
-        key
+        (key, if is_wide { text_of(key, bytes) } else { String::new() })
     });
     let counts = numbers
-        .key_by(|key: &u64| *key)
-        .map_with_state(move |key: u64, state: &mut Option<(u64, String)>| {
+        .key_by(|record: &(u64, String)| record.0)
+        .map_with_state(move |(key, _): (u64, String), state: &mut Option<(u64, String)>| {
             let (count, text) = state.get_or_insert_with(|| (0, text_of(key, bytes)));
             *count += 1;
             let is_right = *text == text_of(key, bytes);

@@ -282,6 +282,7 @@ impl Port {
     fn push(&mut self, channel: usize, element: Element) {
         if let Element::Batch(batch) = &element {
             self.bytes_out.add(batch.byte_count() as u64);
+            self.batch_rows.sent();
         }
         self.sealed[channel].push_back(element);
         self.sealed_count += 1;

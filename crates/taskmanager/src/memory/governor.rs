@@ -20,8 +20,8 @@ const BRIM_PERCENT: u64 = 93;
 const STEP: u64 = 8;
 /// Takers of less than one part in so many of the budget have given what they have: then channels are made smaller.
 const GIVEN: u64 = 4;
-/// Batches are halved so often at most.
-const HALVINGS_MAX: u32 = 6;
+/// Batches are halved so often at most, and at first: nobody knows how large records are.
+pub(crate) const HALVINGS_MAX: u32 = 6;
 /// Heap state of less than one part in so many of the budget is not to blame for what is missing.
 const BLAME: u64 = 8;
 
@@ -96,7 +96,7 @@ impl Seen<'_> {
         let headroom = self.headroom();
         if headroom < 0 && used < self.budget / GIVEN {
             (self.halvings + 1).min(HALVINGS_MAX)
-        } else if used >= self.budget / GIVEN || headroom > (self.budget / GIVEN / 2) as i64 {
+        } else if headroom >= 0 && used >= self.budget / GIVEN || headroom > (self.budget / GIVEN / 2) as i64 {
             self.halvings.saturating_sub(1)
         } else {
             self.halvings

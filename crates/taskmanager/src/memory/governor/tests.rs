@@ -126,4 +126,5 @@ fn channels_give_way_when_takers_have_nothing_left_to_give() {
     assert_eq!(halvings(900 * MB, 6, 50 * MB), 6);
     assert_eq!(halvings(800 * MB, 3, 50 * MB), 3, "not back and forth");
     assert_eq!(halvings(500 * MB, 3, 50 * MB), 2);
+    assert_eq!(halvings(840 * MB, 3, 500 * MB), 2, "working sets give way to channels");
 }
