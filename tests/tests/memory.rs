@@ -13,14 +13,14 @@ use std::path::PathBuf;
 use std::process::Command;
 
 const BUDGET_MB: u64 = 96;
-const BUDGET: &str = "taskmanager.memory.process.size=96 mb";
 const VALUE_BYTES: u64 = 16 << 10;
 /// With so many keys there is ten times as much state as memory, and some more.
 const KEYS: u64 = 10 * (BUDGET_MB << 20) / VALUE_BYTES + 1000;
 
-fn command(place: &Place, backend: &str, keys: u64, rounds: u64) -> Command {
+fn command(place: &Place, budget_mb: u64, backend: &str, keys: u64, rounds: u64) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_large-state-job"));
-    command.arg("--out").arg(place.path("out").join("lines")).args(["-D", BUDGET]);
+    command.arg("--out").arg(place.path("out").join("lines"));
+    command.arg("-D").arg(format!("taskmanager.memory.process.size={budget_mb} mb"));
     for (option, value) in [("keys", keys), ("rounds", rounds), ("value-bytes", VALUE_BYTES)] {
         command.arg(format!("--{option}")).arg(value.to_string());
     }
@@ -43,6 +43,11 @@ fn watch(run: &mut Run, is_far: impl Fn(u64) -> bool) -> u64 {
     peak
 }
 
+/// What two rounds of so many keys write.
+fn lines(keys: u64) -> Lines {
+    (1..=2).flat_map(|n| (0..keys).map(move |key| (format!("{key} {n}"), 1))).collect()
+}
+
 /// Whether a checkpoint is complete.
 fn has_checkpoint(place: &Place) -> bool {
     let entries = |folder: PathBuf| std::fs::read_dir(folder).into_iter().flatten().map(|entry| entry.unwrap().path());
@@ -53,7 +58,7 @@ fn has_checkpoint(place: &Place) -> bool {
 fn state_ten_times_as_large_as_the_budget_stays_within_it() {
     let place = Place::new(0, 0, 0);
     let start = || {
-        let mut command = command(&place, "rocksdb", KEYS, 2);
+        let mut command = command(&place, BUDGET_MB, "rocksdb", KEYS, 2);
         command.arg("--checkpoint-dir").arg(place.path("checkpoints")).args(["--from", "latest"]);
         command.args(["--checkpoint-interval", "2 s"]);
         place.watch(command)
@@ -68,14 +73,29 @@ fn state_ten_times_as_large_as_the_budget_stays_within_it() {
     assert!(status.success(), "{errors}");
     assert!(errors.contains("kept    operator `large state`"), "{errors}");
     assert!(peak > 0 && peak < BUDGET_MB << 10, "{} MB at most\n{errors}", peak >> 10);
-    let expected: Lines = (1..=2).flat_map(|n| (0..KEYS).map(move |key| (format!("{key} {n}"), 1))).collect();
-    assert_same(&place.committed("lines"), &expected);
+    assert_same(&place.committed("lines"), &lines(KEYS));
+}
+
+#[test]
+fn large_records_in_channels_stay_within_the_budget() {
+    const MB: u64 = 160;
+    const SOME_KEYS: u64 = 10_000;
+    let place = Place::new(0, 0, 0);
+    // A channel with all that it may hold would take 256 MB.
+    let mut command = command(&place, MB, "rocksdb", SOME_KEYS, 2);
+    command.args(["--wide", "true"]);
+    let mut run = place.watch(command);
+    let peak = watch(&mut run, |_| false);
+    let (status, _, errors) = run.end();
+    assert!(status.success(), "{errors}");
+    assert!(peak > 0 && peak < MB << 10, "{} MB at most", peak >> 10);
+    assert_same(&place.committed("lines"), &lines(SOME_KEYS));
 }
 
 #[test]
 fn heap_state_that_outgrows_the_budget_fails_with_what_to_do() {
     let place = Place::new(0, 0, 0);
-    let run = place.watch(command(&place, "hashmap", KEYS, 1));
+    let run = place.watch(command(&place, BUDGET_MB, "hashmap", KEYS, 1));
     let (status, said, errors) = run.end();
     assert!(!status.success(), "{said:?}");
     let error = errors.lines().last().unwrap();

@@ -28,6 +28,8 @@ const BATCH_ROWS_FIRST: usize = 64;
 /// The memory of one operator's keyed state in one subtask.
 pub struct WorkingSet {
     is_on_store: bool,
+    /// Someone wants to know.
+    is_watched: bool,
     /// The user's limit.
     cap: usize,
     bytes_max: AtomicUsize,
@@ -42,17 +44,19 @@ pub struct WorkingSet {
     is_stuck: AtomicBool,
     /// What would have to change is that a snapshot has been taken.
     is_held: AtomicBool,
-    /// The divider has something to say to state on the heap.
+    /// State on the heap is to say how much it is.
     is_asked: AtomicBool,
+    is_refused: AtomicBool,
     refusal: Mutex<Option<String>>,
     /// The task that owns the state.
     task: AtomicWaker,
 }
 
 impl WorkingSet {
-    fn new(is_on_store: bool, cap: usize, bytes_max: usize) -> Arc<WorkingSet> {
+    fn new(is_on_store: bool, is_watched: bool, cap: usize, bytes_max: usize) -> Arc<WorkingSet> {
         Arc::new(WorkingSet {
             is_on_store,
+            is_watched,
             cap,
             bytes_max: AtomicUsize::new(bytes_max.min(cap)),
             bytes: AtomicUsize::new(0),
@@ -61,7 +65,9 @@ impl WorkingSet {
             frozen: AtomicUsize::new(0),
             is_stuck: AtomicBool::new(false),
             is_held: AtomicBool::new(false),
-            is_asked: AtomicBool::new(false),
+            // The first batch tells how large entries are.
+            is_asked: AtomicBool::new(true),
+            is_refused: AtomicBool::new(false),
             refusal: Mutex::new(None),
             task: AtomicWaker::new(),
         })
@@ -69,7 +75,7 @@ impl WorkingSet {
 
     /// Memory that nobody divides: so many bytes.
     pub fn fixed(bytes_max: usize) -> Arc<WorkingSet> {
-        WorkingSet::new(true, bytes_max, bytes_max)
+        WorkingSet::new(true, false, bytes_max, bytes_max)
     }
 
     /// Whether it can be made smaller.
@@ -117,6 +123,7 @@ impl WorkingSet {
     /// Refuses state on the heap any more memory, for this reason: its task fails after its next batch.
     pub fn refuse(&self, reason: String) {
         *self.refusal.lock().unwrap_or_else(PoisonError::into_inner) = Some(reason);
+        self.is_refused.store(true, Ordering::Release);
         self.ask();
         self.task.wake();
     }
@@ -124,7 +131,7 @@ impl WorkingSet {
     /// How many rows of a batch are best worked on at once, so that what they need fits into memory.
     pub fn batch_rows(&self) -> usize {
         match self.entry_bytes.load(Ordering::Relaxed) {
-            0 if self.is_on_store => BATCH_ROWS_FIRST,
+            0 if self.is_watched => BATCH_ROWS_FIRST,
             0 => usize::MAX,
             entry if self.is_on_store => (self.bytes_max() / BATCH_PART / entry).max(BATCH_ROWS_MIN),
             entry => (HEAP_BATCH_BYTES / entry).max(BATCH_ROWS_MIN),
@@ -141,7 +148,11 @@ impl WorkingSet {
 
     /// Whether something can go, and should: for a task that has nothing else to do.
     pub fn is_to_settle(&self) -> bool {
-        if self.is_on_store { self.is_too_much() && !self.is_stuck.load(Ordering::Acquire) } else { self.is_asked() }
+        if self.is_on_store {
+            self.is_too_much() && !self.is_stuck.load(Ordering::Acquire)
+        } else {
+            self.is_refused.load(Ordering::Acquire)
+        }
     }
 
     fn is_too_much(&self) -> bool {
@@ -158,7 +169,8 @@ impl WorkingSet {
     /// # Errors
     /// `Limit` when that is refused.
     pub(crate) fn answer(&self, bytes: usize, entry_bytes: usize) -> Result<()> {
-        self.entry_bytes.store(entry_bytes, Ordering::Relaxed);
+        // Where there is nothing yet, it is not waited for.
+        self.entry_bytes.store(entry_bytes.max(1), Ordering::Relaxed);
         self.is_asked.store(false, Ordering::Release);
         self.bytes.store(bytes, Ordering::Relaxed);
         match self.refusal.lock().unwrap_or_else(PoisonError::into_inner).take() {
@@ -213,12 +225,12 @@ impl WorkingSets {
 
     /// The memory of state on a store, of which the user allows up to `cap` bytes.
     pub fn on_store(&self, cap: Option<usize>) -> Arc<WorkingSet> {
-        self.add(WorkingSet::new(true, cap.unwrap_or(usize::MAX), cap.unwrap_or(self.first_bytes)))
+        self.add(WorkingSet::new(true, true, cap.unwrap_or(usize::MAX), cap.unwrap_or(self.first_bytes)))
     }
 
     /// The memory of state on the heap.
     pub fn on_heap(&self) -> Arc<WorkingSet> {
-        self.add(WorkingSet::new(false, usize::MAX, usize::MAX))
+        self.add(WorkingSet::new(false, true, usize::MAX, usize::MAX))
     }
 
     fn add(&self, set: Arc<WorkingSet>) -> Arc<WorkingSet> {
@@ -306,11 +318,12 @@ mod tests {
     fn heap_state_answers_and_is_refused() {
         let sets = WorkingSets::new(0);
         let heap = sets.on_heap();
-        heap.ask();
-        assert!(heap.is_to_settle());
-        heap.answer(123, 1).unwrap();
+        assert_eq!((heap.is_asked(), heap.batch_rows()), (true, BATCH_ROWS_FIRST));
+        heap.answer(123, 1 << 10).unwrap();
+        assert_eq!((heap.is_to_settle(), heap.batch_rows()), (false, 4096));
         assert_eq!((heap.bytes(), heap.is_asked()), (123, false));
         heap.refuse("too much".to_owned());
+        assert!(heap.is_to_settle());
         let error = heap.answer(124, 1).unwrap_err();
         assert_eq!(error.kind(), flott_core::ErrorKind::Limit);
         drop(heap);

@@ -43,10 +43,12 @@ const SET_WEIGHT: u64 = 2;
 /// The most that stores have had fades by one part in so many with each look.
 const FADE: u64 = 16;
 
-/// Between two looks, where there is as much headroom as not.
+/// Between two looks, at most.
 const PERIOD: Duration = Duration::from_millis(250);
-/// Between two looks, where there is none.
-const PERIOD_MIN: Duration = Duration::from_millis(20);
+/// And at least, where there is no headroom.
+const PERIOD_MIN: Duration = Duration::from_millis(10);
+/// A process that is in a hurry takes about so many bytes a second, so that is how long headroom lasts.
+const HURRY: u64 = 1 << 30;
 /// So long, and so many of them, it takes batches of a new size to fill channels.
 const FILLING: Duration = Duration::from_millis(20);
 const FILLING_BATCHES: usize = 64;
@@ -245,7 +247,7 @@ impl Looks {
             self.refuse(heap, resident, budget);
         }
         memory.gauges.show(&decision, resident, &takers, sets.len(), &heap_bytes);
-        let wait = wait(decision.headroom, budget);
+        let wait = wait(decision.headroom);
         if self.halvings > 0 { wait.min(FILLING) } else { wait }
     }
 
@@ -307,9 +309,8 @@ fn is_nearly(used: u64, limit: u64) -> bool {
 }
 
 /// Until the next look.
-fn wait(headroom: i64, budget: u64) -> Duration {
-    let half = (budget / 2).max(1) as f64;
-    PERIOD.mul_f64((headroom.max(0) as f64 / half).min(1.0)).max(PERIOD_MIN)
+fn wait(headroom: i64) -> Duration {
+    Duration::from_secs_f64(headroom.max(0) as f64 / HURRY as f64).clamp(PERIOD_MIN, PERIOD)
 }
 
 impl Shared {
@@ -409,9 +410,9 @@ mod tests {
 
     #[test]
     fn the_less_headroom_there_is_the_sooner_is_the_next_look() {
-        assert_eq!(wait(600, 1000), PERIOD);
-        assert_eq!(wait(250, 1000), PERIOD / 2);
-        assert_eq!(wait(-100, 1000), PERIOD_MIN);
-        assert_eq!(wait(0, 0), PERIOD_MIN);
+        assert_eq!(wait(1 << 40), PERIOD);
+        assert_eq!(wait(1 << 27), PERIOD / 2);
+        assert_eq!(wait(-100), PERIOD_MIN);
+        assert_eq!(wait(0), PERIOD_MIN);
     }
 }
