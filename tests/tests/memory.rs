@@ -95,9 +95,11 @@ fn large_records_in_channels_stay_within_the_budget() {
 #[test]
 fn heap_state_that_outgrows_the_budget_fails_with_what_to_do() {
     let place = Place::new(0, 0, 0);
-    let run = place.watch(command(&place, BUDGET_MB, "hashmap", KEYS, 1));
+    let mut run = place.watch(command(&place, BUDGET_MB, "hashmap", KEYS, 1));
+    let peak = watch(&mut run, |_| false);
     let (status, said, errors) = run.end();
     assert!(!status.success(), "{said:?}");
+    assert!(peak < BUDGET_MB << 10, "{} MB at most", peak >> 10);
     let error = errors.lines().last().unwrap();
     for part in [
         "limit error: keyed state does not fit into memory: it takes about ",

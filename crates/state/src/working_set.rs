@@ -7,7 +7,8 @@
 //! ```
 //!
 //! State on a store keeps to its limit: what is too much is written and let go. State on the heap cannot; it is asked now and
-//! then how much it is, and refused when it is too much. Nothing here costs anything per record.
+//! then how much it is, and refused when it is too much. Its limit says how far it may grow until the divider has looked
+//! again; then it waits. Nothing here costs anything per record.
 
 use flott_core::{Error, Result};
 use futures_util::task::AtomicWaker;
@@ -42,7 +43,7 @@ pub struct WorkingSet {
     frozen: AtomicUsize,
     /// It is too much, and nothing more can go until something changes.
     is_stuck: AtomicBool,
-    /// What would have to change is that a snapshot has been taken.
+    /// What would have to change is that a snapshot has been taken, or on the heap that the divider has looked again.
     is_held: AtomicBool,
     /// State on the heap is to say how much it is.
     is_asked: AtomicBool,
@@ -138,8 +139,8 @@ impl WorkingSet {
         }
     }
 
-    /// Whether there is room for more: not as long as there is too much, and a snapshot keeps it from being written. The
-    /// task is woken when that may have changed.
+    /// Whether there is room for more: not as long as there is too much, and a snapshot keeps it from being written or it is
+    /// on the heap. The task is woken when that may have changed.
     pub fn poll_room(&self, task: &mut Context<'_>) -> Poll<()> {
         self.task.register(task.waker());
         let is_waiting = self.is_held.load(Ordering::Acquire) && self.is_too_much();
@@ -159,9 +160,10 @@ impl WorkingSet {
         self.bytes() > self.bytes_max()
     }
 
+    /// Whether state on the heap is to say how much it is.
     #[inline]
     pub(crate) fn is_asked(&self) -> bool {
-        self.is_asked.load(Ordering::Acquire)
+        self.is_asked.load(Ordering::Acquire) || self.bytes_max() != usize::MAX
     }
 
     /// State on the heap says how much it is.
@@ -173,6 +175,7 @@ impl WorkingSet {
         self.entry_bytes.store(entry_bytes.max(1), Ordering::Relaxed);
         self.is_asked.store(false, Ordering::Release);
         self.bytes.store(bytes, Ordering::Relaxed);
+        self.is_held.store(self.is_too_much(), Ordering::Release);
         match self.refusal.lock().unwrap_or_else(PoisonError::into_inner).take() {
             Some(reason) => Err(Error::limit(reason)),
             None => Ok(()),
@@ -322,6 +325,15 @@ mod tests {
         heap.answer(123, 1 << 10).unwrap();
         assert_eq!((heap.is_to_settle(), heap.batch_rows()), (false, 4096));
         assert_eq!((heap.bytes(), heap.is_asked()), (123, false));
+        let mut task = Context::from_waker(Waker::noop());
+        heap.set_bytes_max(200);
+        heap.answer(201, 1).unwrap();
+        assert!(heap.poll_room(&mut task).is_pending(), "it waits until it has been looked at");
+        heap.set_bytes_max(300);
+        assert!(heap.poll_room(&mut task).is_ready());
+        heap.set_bytes_max(usize::MAX);
+        heap.answer(123, 1).unwrap();
+        assert!(!heap.is_asked());
         heap.refuse("too much".to_owned());
         assert!(heap.is_to_settle());
         let error = heap.answer(124, 1).unwrap_err();

@@ -183,15 +183,17 @@ async fn watch(env: Env, memory: Weak<Shared>) {
     let (mut looks, mut wait) = (Looks::default(), PERIOD_MIN);
     loop {
         env.sleep(wait).await;
-        let Some(memory) = memory.upgrade() else { return };
+        let Some(looked_at) = memory.upgrade() else { return };
         let looked = env.blocking(move || {
-            let wait = looks.look(&memory);
+            let wait = looks.look(&looked_at);
             (looks, wait)
         });
         match looked.await {
             Ok(after) => (looks, wait) = after,
             Err(error) => {
                 tracing::error!("nobody looks after the memory of the process any more: {error}");
+                let heaps = memory.upgrade().map(|memory| memory.sets.all()).unwrap_or_default();
+                heaps.iter().filter(|set| !set.is_on_store()).for_each(|heap| heap.set_bytes_max(usize::MAX));
                 return;
             }
         }
@@ -242,7 +244,10 @@ impl Looks {
         sets.iter().zip(&decision.limits).for_each(|(set, limit)| set.set_bytes_max(*limit as usize));
         memory.limit_stores(&backends, &decision.limits[sets.len()..]);
         self.halve(decision.halvings, decision.headroom, memory);
-        heaps.iter().for_each(|heap| heap.ask());
+        for (heap, limit) in heaps.iter().zip(&decision.heap_limits) {
+            heap.ask();
+            heap.set_bytes_max(usize::try_from(*limit).unwrap_or(usize::MAX));
+        }
         if let Some(heap) = decision.refused.and_then(|n| heaps.get(n)) {
             self.refuse(heap, resident, budget);
         }

@@ -24,6 +24,10 @@ const GIVEN: u64 = 4;
 pub(crate) const HALVINGS_MAX: u32 = 6;
 /// Heap state of less than one part in so many of the budget is not to blame for what is missing.
 const BLAME: u64 = 8;
+/// Until here heap state may grow from one look to the next, in percent of the budget, by half of what is left at a time.
+const HEAP_PERCENT: u64 = 97;
+/// With so many bytes left it need not be told.
+const HEAP_FREE: u64 = 512 << 20;
 
 /// Someone who can do with more or less memory: a working set, or the stores of a state backend.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,6 +64,8 @@ pub(crate) struct Seen<'a> {
 pub(crate) struct Decision {
     /// What each taker may have from now on.
     pub(crate) limits: Vec<u64>,
+    /// How far each heap state may grow until the next look.
+    pub(crate) heap_limits: Vec<u64>,
     /// How often the rows of a batch are to be halved.
     pub(crate) halvings: u32,
     /// The heap state that is refused, if there is no other way.
@@ -88,7 +94,16 @@ impl Seen<'_> {
             Err(_) => used.saturating_sub(headroom.unsigned_abs()),
         };
         let wants: Vec<Want> = self.takers.iter().map(|taker| taker.want(headroom >= 0)).collect();
-        Decision { limits: divide(total, &wants), halvings: self.halvings(used), refused: self.refused(), headroom }
+        let (limits, heap_limits) = (divide(total, &wants), self.heap_limits());
+        Decision { limits, heap_limits, halvings: self.halvings(used), refused: self.refused(), headroom }
+    }
+
+    /// State that is not to blame for anything does not wait.
+    fn heap_limits(&self) -> Vec<u64> {
+        let room = (self.budget / 100 * HEAP_PERCENT).saturating_sub(self.resident);
+        let share = room / 2 / (self.heaps.len() as u64).max(1);
+        let limit = |bytes: &u64| if room > HEAP_FREE { u64::MAX } else { (bytes + share).max(self.budget / BLAME) };
+        self.heaps.iter().map(limit).collect()
     }
 
     /// Channels give way last, because small batches cost time for every record.

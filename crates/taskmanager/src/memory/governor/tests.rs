@@ -116,6 +116,16 @@ fn heap_state_is_refused_when_nothing_else_can_go() {
 }
 
 #[test]
+fn heap_state_grows_step_by_step_when_there_is_little_left() {
+    let limits = |budget, resident, heaps: &[u64]| {
+        Seen { budget, resident, halvings: 0, takers: &[], heaps }.decide().heap_limits
+    };
+    assert_eq!(limits(8000 * MB, 1000 * MB, &[500 * MB]), [u64::MAX]);
+    assert_eq!(limits(1000 * MB, 770 * MB, &[500 * MB, 20 * MB]), [550 * MB, 125 * MB]);
+    assert_eq!(limits(1000 * MB, 990 * MB, &[500 * MB, 20 * MB]), [500 * MB, 125 * MB]);
+}
+
+#[test]
 fn channels_give_way_when_takers_have_nothing_left_to_give() {
     let halvings = |resident, halvings, used| {
         let takers = [taker(used, true)];
