@@ -114,6 +114,11 @@ impl Run {
         self.lines.next().map(|line| line.unwrap())
     }
 
+    /// The most memory that the process has had, in KiB; `None` when it has ended.
+    pub fn peak_kib(&self) -> Option<u64> {
+        flott_tests::memory_of(&self.child.id().to_string(), "VmHWM:")
+    }
+
     /// Kills the process, as `kill -9` does.
     pub fn kill(mut self) {
         self.child.kill().unwrap();

@@ -12,7 +12,6 @@
 //! }
 //! ```
 
-#[cfg(feature = "mimalloc")]
 mod allocator;
 #[cfg(doctest)]
 mod book;

@@ -3,6 +3,7 @@
 //! What a job goes through here is what it goes through on a cluster: the graph is chained, the checkpoint to start
 //! from is found and compared, the job master deploys through a [`TaskGateway`].
 
+use crate::allocator::give_back;
 use crate::state_backends;
 use flott_api::control::{TaskCommand, TaskEvent, TaskId};
 use flott_api::metrics::MetricRegistry;
@@ -19,7 +20,7 @@ use flott_runtime::describe_states;
 use flott_runtime::input::BarrierRule;
 use flott_state::checkpoint::{CheckpointStorage, RestoreReport};
 use flott_state::store::{HASHMAP, StateBackend};
-use flott_taskmanager::{TaskManager, Tasks};
+use flott_taskmanager::{ProcessMemory, TaskManager, Tasks};
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::mpsc;
 
@@ -34,6 +35,7 @@ pub type TaskEvents = mpsc::Receiver<(TaskId, TaskEvent)>;
 pub struct MiniCluster {
     env: Env,
     metrics: MetricRegistry,
+    memory: ProcessMemory,
     /// State backends beside those that Flott brings along.
     backends: Vec<Arc<dyn StateBackend>>,
 }
@@ -41,7 +43,8 @@ pub struct MiniCluster {
 impl MiniCluster {
     /// A cluster in the world of `env`, whose metrics go to `metrics`.
     pub fn new(env: Env, metrics: MetricRegistry) -> Self {
-        MiniCluster { env, metrics, backends: Vec::new() }
+        let memory = ProcessMemory::new(&env, &metrics, give_back);
+        MiniCluster { env, metrics, memory, backends: Vec::new() }
     }
 
     /// Adds a state backend, which jobs choose by its name.
@@ -115,6 +118,7 @@ impl MiniCluster {
         for (key, why) in job.config.without_effect() {
             tracing::warn!("option `{key}` has no effect in Flott: {why}");
         }
+        self.memory.configure(&job.config)?;
         let backend = self.backend(&job.config)?;
         let barriers = BarrierRule::from_config(&job.config)?;
         let config = Arc::new(job.config);
@@ -128,7 +132,7 @@ impl MiniCluster {
         }
         let (events, received) = mpsc::channel(EVENTS_MAX);
         let gateway = LocalGateway {
-            taskmanager: TaskManager::new(self.env.clone(), self.metrics.clone()),
+            taskmanager: TaskManager::new(self.env.clone(), self.metrics.clone(), self.memory.clone()),
             graph: Arc::new(graph),
             mode: job.mode,
             barriers,
@@ -152,7 +156,7 @@ impl MiniCluster {
         if let Some(backend) = self.backends.iter().find(|backend| backend.name() == name) {
             return Ok(Some(backend.clone()));
         }
-        match state_backends::by_name(&name, config)? {
+        match state_backends::by_name(&name, config, self.memory.first_stores_bytes())? {
             Some(backend) => Ok(Some(backend)),
             None => Err(Error::invalid(format!(
                 "option `{}` cannot be `{name}`: {}",

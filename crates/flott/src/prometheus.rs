@@ -52,6 +52,7 @@ fn render(metrics: &MetricRegistry) -> String {
         let scope = match (is_operator, is_task) {
             (true, _) => "taskmanager_job_task_operator",
             (false, true) => "taskmanager_job_task",
+            (false, false) if labels.is_empty() => "taskmanager",
             (false, false) => "jobmanager_job",
         };
         let full = format!("flott_{scope}_{}", name.replace(|c: char| !c.is_ascii_alphanumeric() && c != '_', "_"));

@@ -1,14 +1,9 @@
 //! The state backends that this Flott was built with, beside the heap.
 
-#[cfg(feature = "rocksdb")]
 use flott_core::config::ByteSize;
 use flott_core::{Configuration, Result};
 use flott_state::store::StateBackend;
 use std::sync::Arc;
-
-/// What RocksDB may take for block cache and write buffers, unless its option says otherwise.
-#[cfg(feature = "rocksdb")]
-const ROCKSDB_BYTES: ByteSize = ByteSize(256 << 20);
 
 /// What `state.backend.type` can be.
 #[cfg(feature = "rocksdb")]
@@ -18,18 +13,18 @@ pub(crate) const WHICH: &str = "there are hashmap and rocksdb";
 pub(crate) const WHICH: &str =
     "this Flott was built without others than hashmap; for rocksdb build it with the cargo feature `rocksdb`";
 
-/// The backend of this name, if there is one.
+/// The backend of this name, if there is one, whose stores may have so much memory at first.
 #[cfg(feature = "rocksdb")]
-pub(crate) fn by_name(name: &str, config: &Configuration) -> Result<Option<Arc<dyn StateBackend>>> {
+pub(crate) fn by_name(name: &str, config: &Configuration, memory: ByteSize) -> Result<Option<Arc<dyn StateBackend>>> {
     if name != "rocksdb" {
         return Ok(None);
     }
-    let backend = flott_rocksdb::RocksBackend::new(config, ROCKSDB_BYTES)?;
+    let backend = flott_rocksdb::RocksBackend::new(config, memory)?;
     Ok(Some(Arc::new(backend)))
 }
 
 /// The backend of this name, if there is one.
 #[cfg(not(feature = "rocksdb"))]
-pub(crate) fn by_name(_: &str, _: &Configuration) -> Result<Option<Arc<dyn StateBackend>>> {
+pub(crate) fn by_name(_: &str, _: &Configuration, _: ByteSize) -> Result<Option<Arc<dyn StateBackend>>> {
     Ok(None)
 }

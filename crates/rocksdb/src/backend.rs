@@ -27,8 +27,8 @@ const WRITE_BUFFER_MAX: u64 = 1 << 30;
 /// Makes [`RocksStore`]s, all within one amount of memory.
 pub struct RocksBackend {
     shared: Arc<Shared>,
-    /// The user has said how much memory there is.
-    is_fixed: bool,
+    /// The most that the user allows, in bytes.
+    memory_max: u64,
 }
 
 /// What stores know of each other.
@@ -66,13 +66,13 @@ pub struct RocksMetrics {
 }
 
 impl RocksBackend {
-    /// Stores that take up to `memory` together, or what `state.backend.rocksdb.memory.fixed-per-tm` says.
+    /// Stores that take up to `memory` together until they are told otherwise, and never more than `state.backend.rocksdb.memory.fixed-per-tm` says.
     ///
     /// # Errors
     /// `Invalid` when an option has a value that is none, or there is less memory than 4 MB.
     pub fn new(config: &Configuration, memory: ByteSize) -> Result<RocksBackend> {
         let fixed = config.get_optional(&ROCKSDB_MEMORY)?;
-        let memory = fixed.unwrap_or(memory);
+        let memory = fixed.map_or(memory, |fixed| fixed.min(memory));
         if memory.0 < MEMORY_MIN {
             return Err(Error::invalid(format!(
                 "{memory} of memory for RocksDB is not enough; give it at least {} by `{}`",
@@ -104,15 +104,13 @@ impl RocksBackend {
             ratio,
             stores: Mutex::default(),
         };
-        Ok(RocksBackend { shared: Arc::new(shared), is_fixed: fixed.is_some() })
+        Ok(RocksBackend { shared: Arc::new(shared), memory_max: fixed.map_or(u64::MAX, |fixed| fixed.0) })
     }
 
-    /// Sets how much memory all stores may take, in bytes, unless the user has fixed it. When it is less than before,
+    /// Sets how much memory all stores may take, in bytes; it will not be more than the user allows. When it is less than before,
     /// the cache gives it up at once and write buffers soon.
     pub fn set_memory(&self, bytes: u64) {
-        if !self.is_fixed {
-            self.shared.set_memory(bytes.max(MEMORY_MIN));
-        }
+        self.shared.set_memory(bytes.min(self.memory_max).max(MEMORY_MIN));
     }
 
     /// Bytes that all stores take now: cached blocks, indexes and filters, write buffers.
@@ -148,6 +146,14 @@ impl StateBackend for RocksBackend {
 
     fn open(&self, open: OpenStore<'_>) -> Result<Arc<dyn KeyedStore>> {
         Ok(self.open_store(&open)?)
+    }
+
+    fn memory_used(&self) -> u64 {
+        RocksBackend::memory_used(self)
+    }
+
+    fn set_memory(&self, bytes: u64) {
+        RocksBackend::set_memory(self, bytes);
     }
 }
 

@@ -129,7 +129,10 @@ impl RocksStore {
             return;
         }
         if let Err(error) = self.db.set_options(&[("write_buffer_size", &bytes.to_string())]) {
-            tracing::warn!("the write buffer of `{}` keeps its size: {error}", self.folder.display());
+            // The folder may have been deleted, because the store is about to be dropped. Otherwise the next write says what
+            // is wrong with the disk.
+            tracing::debug!("the write buffer of `{}` keeps its size: {error}", self.folder.display());
+            return;
         }
         if self.number(properties::CUR_SIZE_ALL_MEM_TABLES) > bytes {
             let mut flush = FlushOptions::default();

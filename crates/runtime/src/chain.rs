@@ -6,7 +6,9 @@
 use crate::exchange::Port;
 use crate::sink::SinkTask;
 use flott_api::{Operator, OperatorContext, Output, Progress, Readiness};
+use flott_core::error::ResultExt;
 use flott_core::{Batch, Element, Error, ProcessingTime, Result, Watermark};
+use flott_state::WorkingSet;
 use flott_state::checkpoint::{LocalStores, StoreFolder};
 use std::cell::Cell;
 use std::rc::Rc;
@@ -138,7 +140,38 @@ impl Chain {
 
     /// Has keyed state make memory free where too much is in use.
     pub(crate) fn settle(&mut self) -> Result<()> {
-        self.nodes.iter_mut().filter_map(|node| node.cx.keyed.as_mut()).try_for_each(|keyed| keyed.settle())
+        for node in &mut self.nodes {
+            if let Some(keyed) = &mut node.cx.keyed {
+                keyed.settle().in_context(|| format!("operator `{}`", node.cx.info.operator_name))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether there is memory for more. The task is woken when that may have changed, and when memory is to be made free.
+    pub(crate) fn poll_room(&self, task: &mut Context<'_>) -> Poll<()> {
+        let mut room = Poll::Ready(());
+        // All are asked, so that each knows whom to wake.
+        for set in self.working_sets() {
+            if set.poll_room(task).is_pending() {
+                room = Poll::Pending;
+            }
+        }
+        room
+    }
+
+    /// Whether [`Chain::settle`] would do something.
+    pub(crate) fn is_to_settle(&self) -> bool {
+        self.working_sets().any(WorkingSet::is_to_settle)
+    }
+
+    /// How many rows are best worked on at once, so that the state they need fits into memory.
+    pub(crate) fn batch_rows(&self) -> usize {
+        self.working_sets().map(WorkingSet::batch_rows).min().unwrap_or(usize::MAX)
+    }
+
+    fn working_sets(&self) -> impl Iterator<Item = &WorkingSet> {
+        self.nodes.iter().filter_map(|node| node.cx.keyed.as_ref()).map(|keyed| keyed.working_set())
     }
 
     /// In batch mode, when all of the head's timers have fired: forgets the keys so far and begins with the next ones.

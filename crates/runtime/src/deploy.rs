@@ -1,6 +1,6 @@
 //! What a task is made from: everything a TaskManager hands to a slot.
 
-use crate::exchange::Port;
+use crate::exchange::{BatchRows, Port};
 use crate::input::{BarrierRule, Input};
 use flott_api::RuntimeMode;
 use flott_api::control::{TaskCommand, TaskEvent, TaskId};
@@ -8,6 +8,7 @@ use flott_api::metrics::MetricRegistry;
 use flott_core::{Configuration, JobId, OperatorId};
 use flott_env::Env;
 use flott_graph::JobGraph;
+use flott_state::WorkingSets;
 use flott_state::checkpoint::{JobCheckpoints, LocalStores, SubtaskRestore};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -37,6 +38,10 @@ pub struct TaskSpec {
     pub checkpoints: JobCheckpoints,
     /// On what stores keyed state lies; on none if it is on the heap.
     pub stores: Option<LocalStores>,
+    /// Where keyed state says how much memory it takes.
+    pub working_sets: WorkingSets,
+    /// Rows that a source is asked for at a time.
+    pub batch_rows: Arc<BatchRows>,
     /// The world.
     pub env: Env,
     /// What barriers do.

@@ -2,6 +2,7 @@
 
 mod splits;
 
+use crate::exchange::BatchRows;
 use crate::input::InputEvent;
 use flott_api::RuntimeMode;
 use flott_api::control::SplitBytes;
@@ -25,7 +26,7 @@ pub(crate) struct SourceTask {
     splits: SplitWatermarks,
     env: Env,
     mode: RuntimeMode,
-    rows_max: usize,
+    rows_max: Arc<BatchRows>,
     /// Rows to ask for now.
     pace: usize,
     /// Time between periodic watermarks; zero: after every batch.
@@ -56,7 +57,7 @@ impl SourceTask {
         cx: ReaderContext,
         reader: Box<dyn AnyReader>,
         mode: RuntimeMode,
-        rows_max: usize,
+        rows_max: Arc<BatchRows>,
         timing: SourceTiming,
     ) -> Self {
         let ReaderContext { env, info, metrics, .. } = cx;
@@ -69,7 +70,7 @@ impl SourceTask {
             splits: SplitWatermarks::new(now),
             mode,
             rows_max,
-            pace: rows_max,
+            pace: usize::MAX,
             interval: timing.interval,
             next_watermark: now.plus(timing.interval),
             idleness: timing.idleness,
@@ -102,7 +103,7 @@ impl SourceTask {
 
     /// So many rows at a time are enough.
     pub(crate) fn set_pace(&mut self, rows: usize) {
-        self.pace = rows.min(self.rows_max);
+        self.pace = rows;
     }
 
     pub(crate) fn on_checkpoint_complete(&mut self, checkpoint: flott_core::CheckpointId) -> Result<()> {
@@ -168,7 +169,7 @@ impl SourceTask {
             if self.ended || self.held {
                 return Poll::Pending;
             }
-            let emitted = match self.reader.poll_next(task, self.pace) {
+            let emitted = match self.reader.poll_next(task, self.pace.min(self.rows_max.get())) {
                 Poll::Ready(Ok(emitted)) => emitted,
                 Poll::Ready(Err(e)) => return Poll::Ready(Err(e.in_context(format!("operator `{}`", self.name)))),
                 Poll::Pending => {

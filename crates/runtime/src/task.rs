@@ -190,7 +190,8 @@ impl Task {
                 Next::Replayed => self.replayed().await?,
                 Next::Work => self.go_on().await?,
                 Next::Dry => self.chain.seal()?,
-                Next::Snapshot => {}
+                // Both are done after everything.
+                Next::Settle | Next::Snapshot => {}
             }
             self.continue_snapshot()?;
             self.chain.settle()?;

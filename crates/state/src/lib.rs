@@ -11,6 +11,7 @@ pub mod keyed;
 pub mod operator;
 pub mod snapshot;
 pub mod store;
+pub mod working_set;
 
 pub use keyed::{
     AggregateFunction, AggregatingState, AnyKeyedState, KeyMap, KeySlot, KeyedFiles, KeyedState, ListState, MapState,
@@ -22,3 +23,4 @@ pub use snapshot::{
     Blob, InFlightDealing, InFlightSnapshot, KeyedSnapshot, ListSnapshot, OperatorSnapshot, Redistribution,
     SubtaskSnapshot, TablePart,
 };
+pub use working_set::{WorkingSet, WorkingSets};

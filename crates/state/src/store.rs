@@ -156,4 +156,12 @@ pub trait StateBackend: Send + Sync {
     /// # Errors
     /// `Corrupt` when a snapshot cannot be read, naming the file; `Limit` when the disk is full.
     fn open(&self, open: OpenStore<'_>) -> Result<Arc<dyn KeyedStore>>;
+
+    /// Bytes of memory that all stores take now, of what they may give back.
+    fn memory_used(&self) -> u64 {
+        0
+    }
+
+    /// Says how many bytes of memory all stores may take together; the user may have said less.
+    fn set_memory(&self, _bytes: u64) {}
 }

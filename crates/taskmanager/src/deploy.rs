@@ -1,5 +1,6 @@
 //! Wiring and starting the subtasks of an attempt.
 
+use crate::memory::ProcessMemory;
 use crate::slot;
 use flott_api::control::{TaskCommand, TaskEvent, TaskId};
 use flott_api::metrics::MetricRegistry;
@@ -8,8 +9,8 @@ use flott_core::config::{EXCHANGE_BATCH_ROWS, EXCHANGE_CHANNEL_BATCHES, GATHERED
 use flott_core::{AttemptId, Configuration, Error, JobId, OperatorId, Result, SubtaskIndex, VertexId};
 use flott_env::Env;
 use flott_graph::{JobEdge, JobGraph, JobVertex, consumers, producers};
-use flott_runtime::exchange::Port;
 use flott_runtime::exchange::channel::{Sender, gate};
+use flott_runtime::exchange::{BatchRows, Port};
 use flott_runtime::input::barrier::Barriers;
 use flott_runtime::input::{BarrierRule, Input, InputChannel};
 use flott_runtime::{ChannelName, TaskSpec};
@@ -54,6 +55,7 @@ pub struct Deployment {
 pub struct TaskManager {
     env: Env,
     metrics: MetricRegistry,
+    memory: ProcessMemory,
 }
 
 /// The subtasks of one attempt.
@@ -106,8 +108,8 @@ impl Tasks {
 
 impl TaskManager {
     /// A TaskManager in this process.
-    pub fn new(env: Env, metrics: MetricRegistry) -> Self {
-        TaskManager { env, metrics }
+    pub fn new(env: Env, metrics: MetricRegistry, memory: ProcessMemory) -> Self {
+        TaskManager { env, metrics, memory }
     }
 
     /// Connects the subtasks of an attempt and starts the slots that run them.
@@ -116,6 +118,7 @@ impl TaskManager {
     /// `Invalid` for options that are not what they should be, `Unavailable` when the system gives no thread.
     pub fn deploy(&self, deployment: Deployment) -> Result<Tasks> {
         let room = Room::of(&deployment)?;
+        let batch_rows = self.memory.batch_rows(room.batch_rows);
         let graph = deployment.graph.clone();
         let mut wiring = Wiring::default();
         for vertex in &graph.vertices {
@@ -126,6 +129,7 @@ impl TaskManager {
         let stores = match backend {
             // In batch mode the state of a few keys is kept at a time, and dropped with them: it stays on the heap.
             Some(backend) if mode == RuntimeMode::Streaming => {
+                self.memory.add_backend(&backend);
                 Some(LocalStores::new(&self.env, backend, config.clone())?)
             }
             _ => None,
@@ -143,13 +147,15 @@ impl TaskManager {
                     job,
                     graph: graph.clone(),
                     input: wiring.inputs.remove(&(vertex, subtask)),
-                    ports: wiring.ports(&graph, (vertex, subtask), room.batch_rows, &self.env),
+                    ports: wiring.ports(&graph, (vertex, subtask), &batch_rows, &self.env),
                     restore: restore.remove(&(vertex, subtask)).unwrap_or_default(),
                     restore_files: restore_files.clone(),
                     commands: mailbox,
                     events: events.clone(),
                     checkpoints: checkpoints.clone(),
                     stores: stores.clone(),
+                    working_sets: self.memory.working_sets().clone(),
+                    batch_rows: batch_rows.clone(),
                     env: self.env.clone(),
                     barriers,
                     mode,
@@ -251,7 +257,7 @@ impl Wiring {
         &mut self,
         graph: &JobGraph,
         (vertex, subtask): (VertexId, SubtaskIndex),
-        batch_rows: usize,
+        batch_rows: &Arc<BatchRows>,
         env: &Env,
     ) -> BTreeMap<usize, Port> {
         let mut ports = BTreeMap::new();
@@ -265,7 +271,8 @@ impl Wiring {
                     .len()
             );
             let senders = senders.into_iter().map(|(_, end)| end).collect();
-            let port = Port::new(edge.partitioning.clone(), to.max_parallelism, senders, batch_rows, env.fork_random());
+            let rows = batch_rows.clone();
+            let port = Port::new(edge.partitioning.clone(), to.max_parallelism, senders, rows, env.fork_random());
             ports.insert(number, port);
         }
         ports

@@ -4,6 +4,8 @@
 //! events come from them. What is wired here is one process; channels between processes will be a transport's.
 
 mod deploy;
+mod memory;
 mod slot;
 
 pub use deploy::{Deployment, TaskManager, Tasks};
+pub use memory::ProcessMemory;

@@ -4,13 +4,10 @@
 //! Each time it says what it has read, what it has written, and how many KiB of memory the process has, as in
 //! `12800 10000 23108`. It ends when its standard input does.
 
-#![expect(
-    clippy::print_stdout,
-    clippy::disallowed_methods,
-    reason = "figures go to the test that watches, and come from the system"
-)]
+#![expect(clippy::print_stdout, reason = "figures go to the test that watches")]
 
 use flott::prelude::*;
+use flott_tests::memory_of;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -41,8 +38,5 @@ fn main() -> Result<()> {
 
 /// Memory of this process that is in use, in KiB.
 fn resident_kib() -> Result<u64> {
-    let status = std::fs::read_to_string("/proc/self/status").map_err(|e| Error::io("/proc/self/status", e))?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
-    let number = line.and_then(|line| line.trim().strip_suffix("kB")?.trim().parse().ok());
-    number.ok_or_else(|| Error::internal("/proc/self/status tells no VmRSS"))
+    memory_of("self", "VmRSS:").ok_or_else(|| Error::internal("/proc/self/status tells no VmRSS"))
 }

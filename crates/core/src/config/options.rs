@@ -95,12 +95,14 @@ options! {
         "Whether a job starts although the checkpoint holds state of operators that it no longer has; that state is dropped.";
     STATE_BACKEND: String = "state.backend.type", "hashmap",
         "Where keyed state is kept: hashmap (in memory) or rocksdb (on disk, with what is in use in memory).";
-    STATE_WORKING_SET: ByteSize = "flott.state.working-set.size", "64 mb",
-        "With rocksdb: how much of each subtask's state is kept in memory as values that are ready to use.";
+    PROCESS_MEMORY: ByteSize = "taskmanager.memory.process.size", "",
+        "Memory of the whole process, which everything in it shares as it is needed; 90 % of the container's limit when not set, or half of what the machine has to spare. Other sizes of Flink's memory model are not needed.";
+    STATE_WORKING_SET: ByteSize = "flott.state.working-set.size", "",
+        "With rocksdb: how much of each operator's state is kept in memory at most in a subtask, as values that are ready to use; as much as the process's memory allows when not set.";
     ROCKSDB_LOCAL_DIRS: String = "state.backend.rocksdb.localdir", "",
         "Folders for RocksDB's files while a job runs, separated as in `io.tmp.dirs`; those of `io.tmp.dirs` when not set.";
     ROCKSDB_MEMORY: ByteSize = "state.backend.rocksdb.memory.fixed-per-tm", "",
-        "Memory of all RocksDB stores of the process: block cache and write buffers; a part of the process's memory that follows the need when not set.";
+        "Most memory of all RocksDB stores of a job in a process: block cache and write buffers; a part of the process's memory that follows the need when not set.";
     ROCKSDB_WRITE_BUFFER_RATIO: f64 = "state.backend.rocksdb.memory.write-buffer-ratio", "0.6",
         "The part of RocksDB's memory that write buffers may take. Flink's default is 0.5.";
     ROCKSDB_PARTITIONED_INDEX: bool = "state.backend.rocksdb.memory.partitioned-index-filters", "false",

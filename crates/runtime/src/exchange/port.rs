@@ -5,12 +5,14 @@
 //! order until their channel has room ([`Port::poll_flush`]). A barrier that overtakes takes them along into the channel,
 //! room or not ([`Port::overtake`]).
 
+use super::BatchRows;
 use super::channel::Sender;
 use super::columns::{OpenColumns, Parting};
 use flott_api::Partitioning;
 use flott_api::metrics::Counter;
 use flott_core::{AnyRows, Batch, Columns, Element, Error, EventTime, MaxParallelism, Payload, Result};
 use std::collections::VecDeque;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 /// One outgoing edge of one subtask.
@@ -27,7 +29,7 @@ pub struct Port {
     is_over: bool,
     open_count: usize,
     rows_emitted: u64,
-    batch_rows: usize,
+    batch_rows: Arc<BatchRows>,
     /// Where the next batch starts in turn.
     turn: usize,
     random: fastrand::Rng,
@@ -49,7 +51,7 @@ impl Port {
         partitioning: Partitioning,
         max_parallelism: MaxParallelism,
         senders: Vec<Sender>,
-        batch_rows: usize,
+        batch_rows: Arc<BatchRows>,
         mut random: fastrand::Rng,
     ) -> Port {
         let channels = senders.len();
@@ -62,7 +64,7 @@ impl Port {
             is_over: false,
             open_count: 0,
             rows_emitted: 0,
-            batch_rows: batch_rows.max(1),
+            batch_rows,
             turn: random.usize(..channels.max(1)),
             random,
             routes: Vec::new(),
@@ -157,8 +159,9 @@ impl Port {
                         }
                         Some(OpenBatch::Columns(_)) => return Err(mixed()),
                         None => {
-                            parts.push(rows.empty_rows(self.batch_rows + per_channel));
-                            part_times.push(times.as_ref().map(|_| Vec::with_capacity(self.batch_rows + per_channel)));
+                            parts.push(rows.empty_rows(self.batch_rows.get() + per_channel));
+                            part_times
+                                .push(times.as_ref().map(|_| Vec::with_capacity(self.batch_rows.get() + per_channel)));
                         }
                     }
                 }
@@ -214,7 +217,7 @@ impl Port {
             self.open_count += 1;
             // A few pieces like this one, or a full batch, which the last piece makes a little longer.
             let piece = rows.map_or(columns.len(), <[u32]>::len);
-            OpenColumns::new(&columns.batch, times.is_some(), (4 * piece).min(self.batch_rows) + piece)
+            OpenColumns::new(&columns.batch, times.is_some(), (4 * piece).min(self.batch_rows.get()) + piece)
         });
         open.append(columns, times, rows)?;
         self.open[channel] = Some(OpenBatch::Columns(open));
@@ -226,7 +229,7 @@ impl Port {
         if batch.is_empty() {
             return Ok(());
         }
-        let large = batch.len() * 2 >= self.batch_rows;
+        let large = batch.len() * 2 >= self.batch_rows.get();
         let open = &mut self.open[channel];
         if open.is_none() && large {
             self.push(channel, Element::Batch(batch));
@@ -262,7 +265,7 @@ impl Port {
             Some(OpenBatch::Rows { rows, .. }) => rows.row_count(),
             Some(OpenBatch::Columns(open)) => open.len(),
         };
-        if rows >= self.batch_rows { self.seal_channel(channel) } else { Ok(()) }
+        if rows >= self.batch_rows.get() { self.seal_channel(channel) } else { Ok(()) }
     }
 
     fn seal_channel(&mut self, channel: usize) -> Result<()> {
@@ -279,6 +282,7 @@ impl Port {
     fn push(&mut self, channel: usize, element: Element) {
         if let Element::Batch(batch) = &element {
             self.bytes_out.add(batch.byte_count() as u64);
+            self.batch_rows.sent();
         }
         self.sealed[channel].push_back(element);
         self.sealed_count += 1;

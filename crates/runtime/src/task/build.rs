@@ -18,7 +18,7 @@ use flott_api::sink::SinkContext;
 use flott_api::source::ReaderContext;
 use flott_api::{AnySource, RuntimeMode};
 use flott_core::batch::DecodeRows;
-use flott_core::config::{AUTO_WATERMARK_INTERVAL, EXCHANGE_BATCH_ROWS, STATE_WORKING_SET};
+use flott_core::config::{AUTO_WATERMARK_INTERVAL, STATE_WORKING_SET};
 use flott_core::{Error, Result, Watermark, codec, error::ResultExt};
 use flott_graph::{ChainNode, JobVertex, NodeKind};
 use flott_state::OperatorState;
@@ -26,7 +26,6 @@ use flott_state::checkpoint::{LocalStores, StoreFolder, SubtaskRestore, check_ba
 use flott_state::store::HASHMAP;
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::sync::atomic::AtomicUsize;
 use tokio::sync::watch;
 
 /// Makes the task: sinks first, so that what a checkpoint left is committed before anything runs.
@@ -198,11 +197,14 @@ async fn restore_operator(
         match &spec.stores {
             Some(stores) => {
                 let opened = stores.open(&spec.restore_files, &restore.keyed, cx.info.key_groups()).await?;
-                let working_set = spec.config.get(&STATE_WORKING_SET)?.0 as usize;
-                keyed.use_store(opened.store, Arc::new(AtomicUsize::new(working_set)))?;
+                let cap = spec.config.get_optional(&STATE_WORKING_SET)?.map(|size| size.0 as usize);
+                keyed.use_store(opened.store, spec.working_sets.on_store(cap))?;
                 folder = Some((opened.folder, stores.clone()));
             }
-            None => check_backend(&restore.keyed, HASHMAP)?,
+            None => {
+                check_backend(&restore.keyed, HASHMAP)?;
+                keyed.use_memory(spec.working_sets.on_heap());
+            }
         }
         keyed.describe_restored(&restore.states);
         for snapshot in restore.keyed.iter().filter(|snapshot| snapshot.store.is_none()) {
@@ -257,9 +259,8 @@ async fn source_task(
         idleness: source.idleness(),
         alignment: source.alignment().cloned().filter(|_| spec.mode == RuntimeMode::Streaming),
     };
-    let rows_max = spec.config.get(&EXCHANGE_BATCH_ROWS)?;
     let name = cx.info.operator_name.clone();
-    let mut task = SourceTask::new(cx, reader, spec.mode, rows_max, timing);
+    let mut task = SourceTask::new(cx, reader, spec.mode, spec.batch_rows.clone(), timing);
     let mut state = OperatorState::new();
     let restored = spec.restore_files.restore_operator_state(&restore, &mut state).await;
     restored.in_context(|| format!("operator `{name}`"))?;

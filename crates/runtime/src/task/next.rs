@@ -30,6 +30,8 @@ pub(super) enum Next {
     Work,
     /// The input has run dry while rows wait to become a batch.
     Dry,
+    /// Memory is to be made free, and nothing else is to be done.
+    Settle,
     /// Nothing else is to be done, and a snapshot has not been taken in full.
     Snapshot,
 }
@@ -40,7 +42,7 @@ impl Task {
         let mut was_held = false;
         let next = std::future::poll_fn(|task| {
             self.metrics.was_held_up(self.env.elapsed(), self.env.now());
-            let is_held = self.chain.try_flush(task).is_pending();
+            let is_held = self.chain.try_flush(task).is_pending() | self.chain.poll_room(task).is_pending();
             let next = self.poll_next(task, is_held);
             self.metrics.set_held_up(is_held && next.is_pending(), self.env.elapsed());
             was_held |= is_held;
@@ -53,7 +55,7 @@ impl Task {
         next
     }
 
-    /// The next thing to do. `is_held`: what has been emitted finds no room.
+    /// The next thing to do. `is_held`: what has been emitted finds no room, or there is no memory for more.
     fn poll_next(&mut self, task: &mut Context<'_>, is_held: bool) -> Poll<Result<Next>> {
         match self.commands.try_recv() {
             Ok(command) => return Poll::Ready(Ok(Next::Command(command))),
@@ -145,6 +147,9 @@ impl Task {
     fn poll_rest(&mut self, task: &mut Context<'_>, is_held: bool) -> Poll<Result<Next>> {
         if self.snapshot.is_some() {
             return Poll::Ready(Ok(Next::Snapshot));
+        }
+        if self.chain.is_to_settle() {
+            return Poll::Ready(Ok(Next::Settle));
         }
         match self.commands.poll_recv(task) {
             Poll::Ready(Some(command)) => return Poll::Ready(Ok(Next::Command(command))),

@@ -89,9 +89,9 @@ impl Portion {
         }
     }
 
-    /// Cuts `batch` down to a portion; the rest is for later.
-    pub(super) fn cut(&self, batch: &mut Batch) -> Option<Batch> {
-        let rows = self.rows_for(WAITING_MAX).min(self.slice_rows.unwrap_or(usize::MAX));
+    /// Cuts `batch` down to a portion of at most `rows_max` rows; the rest is for later.
+    pub(super) fn cut(&self, batch: &mut Batch, rows_max: usize) -> Option<Batch> {
+        let rows = self.rows_for(WAITING_MAX).min(self.slice_rows.unwrap_or(usize::MAX)).min(rows_max);
         (batch.len() > rows).then(|| batch.split_off(rows))
     }
 
@@ -122,7 +122,7 @@ mod tests {
     fn portions_are_such_that_little_waits() {
         let cut = |rows, made| {
             let mut batch = Batch::of(vec![0u8; 4096]);
-            let rest = portion(rows, made).cut(&mut batch).map_or(0, |rest| rest.len());
+            let rest = portion(rows, made).cut(&mut batch, usize::MAX).map_or(0, |rest| rest.len());
             assert_eq!(batch.len() + rest, 4096);
             batch.len()
         };
@@ -139,7 +139,7 @@ mod tests {
         let (mut portion, mut left, mut portions) = (Portion::short(), rows, Vec::new());
         while left > 0 {
             let mut batch = Batch::of(vec![0u8; left.min(4096)]);
-            let _rest = portion.cut(&mut batch);
+            let _rest = portion.cut(&mut batch, usize::MAX);
             let (rows, begun) = (batch.len(), portion.rows_begun());
             portion.learn(rows, 0);
             portion.took(begun, time(rows));

@@ -76,7 +76,7 @@ impl Task {
 
     /// Works on a portion of a batch and returns the rest.
     fn process(&mut self, input: usize, mut batch: Batch) -> Result<Option<Batch>> {
-        let (rest, before) = (self.portion.cut(&mut batch), self.chain.rows_emitted());
+        let (rest, before) = (self.portion.cut(&mut batch, self.chain.batch_rows()), self.chain.rows_emitted());
         let (rows, looked_up) = (batch.len(), self.chain.looked_up());
         self.chain.process(input, batch)?;
         self.portion.learn(rows, self.chain.rows_emitted() - before);

@@ -9,7 +9,6 @@ use flott_core::schema::Schema;
 use flott_core::{Data, ErrorKind, Key, KeyGroup, KeyHash, MaxParallelism, ProcessingTime};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
-use std::sync::atomic::AtomicUsize;
 use std::time::Duration;
 
 fn max() -> MaxParallelism {
@@ -20,7 +19,7 @@ fn on<K: Key>(store: Option<&Arc<dyn KeyedStore>>) -> KeyedState<K> {
     let mut state = KeyedState::new(max(), max().all());
     state.set_now(ProcessingTime(1_000));
     if let Some(store) = store {
-        state.use_store(store.clone(), Arc::new(AtomicUsize::new(0))).unwrap();
+        state.use_store(store.clone(), crate::WorkingSet::fixed(0)).unwrap();
     }
     state
 }

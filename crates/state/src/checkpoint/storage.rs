@@ -6,7 +6,7 @@ use super::remote::{self, Bucket};
 use super::retry::Patience;
 use super::store::{Place, Remote, Store};
 use super::{JobCheckpoints, local};
-use flott_core::config::{CHECKPOINT_STORAGE_PART_SIZE, CHECKPOINT_STORAGE_RETRY_TIMEOUT};
+use flott_core::config::{CHECKPOINT_STORAGE_PART_SIZE, CHECKPOINT_STORAGE_RETRY_TIMEOUT, PROCESS_MEMORY};
 use flott_core::{Configuration, Error, JobId, Result};
 use flott_env::Env;
 use object_store::ObjectStore;
@@ -108,7 +108,7 @@ impl CheckpointStorage {
             )));
         }
         let Bucket { objects, parts } = remote::open(location, &config, None)?;
-        let place = Place::Remote(Arc::new(Remote::new(parts, part_bytes)));
+        let place = Place::Remote(Arc::new(Remote::new(parts, part_bytes, config.get_optional(&PROCESS_MEMORY)?)));
         let prefix = ObjectPath::from(location.prefix.as_str());
         let store = Store::new(env, objects, prefix, place, patience, location.name());
         Ok(CheckpointStorage { store, takes_locations: true, config, copies: None })

@@ -6,6 +6,7 @@ use super::failure::io_error;
 use super::local;
 use super::retry::{Patience, Requests};
 use bytes::Bytes;
+use flott_core::config::ByteSize;
 use flott_core::{ErrorKind, Result};
 use flott_env::Env;
 use futures_util::TryStreamExt;
@@ -16,8 +17,10 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use tokio::sync::Semaphore;
 
-/// Parts of files that are on their way at once, of all tasks of a process.
+/// Parts of files that are on their way at once, of all tasks of a job in a process.
 const PARTS_MAX: usize = 16;
+/// They take at most one part in so many of the process's memory, if the user has said how much that is.
+const PARTS_OF_MEMORY: u64 = 8;
 
 /// What else is known of a store.
 #[derive(Clone)]
@@ -35,13 +38,15 @@ pub(super) struct Remote {
     /// For files that go in parts.
     pub parts: Arc<dyn MultipartStore>,
     pub part_bytes: u64,
-    /// One for each part on its way.
+    /// One for each part on its way, or small file.
     pub permits: Semaphore,
 }
 
 impl Remote {
-    pub fn new(parts: Arc<dyn MultipartStore>, part_bytes: u64) -> Remote {
-        Remote { parts, part_bytes, permits: Semaphore::new(PARTS_MAX) }
+    pub fn new(parts: Arc<dyn MultipartStore>, part_bytes: u64, memory: Option<ByteSize>) -> Remote {
+        let fitting = memory.map_or(u64::MAX, |memory| memory.0 / PARTS_OF_MEMORY / part_bytes.max(1));
+        let permits = usize::try_from(fitting).unwrap_or(usize::MAX).clamp(1, PARTS_MAX);
+        Remote { parts, part_bytes, permits: Semaphore::new(permits) }
     }
 }
 

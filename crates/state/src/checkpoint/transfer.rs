@@ -21,6 +21,7 @@ use object_store::path::Path as ObjectPath;
 use object_store::{GetOptions, GetRange, MultipartId, PutPayload};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use tokio::sync::AcquireError;
 
 /// Parts of one file that are on their way at once.
 const PARTS_OF_A_FILE_MAX: usize = 4;
@@ -76,7 +77,14 @@ impl Store {
             (Place::Remote(remote), source) if source.len() > remote.part_bytes => {
                 self.put_parts(path, source, remote).await
             }
-            (_, source) => {
+            (place, source) => {
+                // What is in memory already takes no more of it by being sent.
+                let _permit = match (place, source) {
+                    (Place::Remote(remote), Source::File { .. }) => {
+                        Some(remote.permits.acquire().await.map_err(closed)?)
+                    }
+                    _ => None,
+                };
                 let bytes = source.read(&self.env, 0, source.len()).await?;
                 let sum = checksum(&bytes);
                 self.put(path, bytes).await?;
@@ -131,11 +139,7 @@ impl Store {
                 match under_way.try_next().await? {
                     Some(part) => sent.push(part),
                     None => {
-                        break remote
-                            .permits
-                            .acquire()
-                            .await
-                            .map_err(|_| Error::internal("uploads have been closed"))?;
+                        break remote.permits.acquire().await.map_err(closed)?;
                     }
                 }
             };
@@ -288,6 +292,10 @@ impl Store {
         };
         Err(Error::corrupt(format!("`{}` is damaged: {damage}; restore another checkpoint", self.display(path))))
     }
+}
+
+fn closed(_: AcquireError) -> Error {
+    Error::internal("uploads have been closed")
 }
 
 fn from(start: u64) -> GetOptions {

@@ -4,13 +4,13 @@
 use super::KeyedState;
 use super::opened::{KeyedPart, SnapshotKind};
 use super::query::{StateAnswer, StateQuery};
+use crate::WorkingSet;
 use crate::canonical::{Chunk, StateDescription};
 use crate::store::KeyedStore;
 use bytes::Bytes;
 use flott_core::{Error, Key, KeyGroup, ProcessingTime, Result};
 use std::any::Any;
 use std::sync::Arc;
-use std::sync::atomic::AtomicUsize;
 
 /// Anything that leads to keyed state: the state itself, or the context that a user function is given.
 pub trait StateAccess {
@@ -37,12 +37,16 @@ pub trait AnyKeyedState: Send {
     fn next_processing_timer(&self) -> Option<ProcessingTime>;
     /// Tells the state the time, which TTL goes by.
     fn set_now(&mut self, now: ProcessingTime);
-    /// Puts the state on a store, before anything is restored or registered. Without, it is on the heap. About so many
-    /// bytes of it are kept in memory; the number may change at any time.
+    /// Puts the state on a store, before anything is restored or registered. Without, it is on the heap. About as much of
+    /// it as `working_set` allows is kept in memory.
     ///
     /// # Errors
     /// `Internal` when it is too late.
-    fn use_store(&mut self, store: Arc<dyn KeyedStore>, resident_bytes_max: Arc<AtomicUsize>) -> Result<()>;
+    fn use_store(&mut self, store: Arc<dyn KeyedStore>, working_set: Arc<WorkingSet>) -> Result<()>;
+    /// Tells `working_set` how much memory the state takes, on the heap.
+    fn use_memory(&mut self, working_set: Arc<WorkingSet>);
+    /// The state's memory.
+    fn working_set(&self) -> &WorkingSet;
     /// Opens a snapshot: what changes from now on is not part of it. It is taken by
     /// [`AnyKeyedState::continue_snapshot`] while the stream goes on. One that is still open is taken first.
     ///
@@ -60,7 +64,7 @@ pub trait AnyKeyedState: Send {
     /// Makes memory free if too much is in use; called when an operator is done with a batch.
     ///
     /// # Errors
-    /// Those of the store.
+    /// Those of the store; on the heap `Limit` when the process has no memory for so much state.
     fn settle(&mut self) -> Result<()>;
     /// How many entries have been looked up in the store so far, many at a time.
     fn looked_up(&self) -> u64;
@@ -98,7 +102,7 @@ pub trait AnyKeyedState: Send {
     fn clear(&mut self);
     /// Number of entries of all states and timers.
     fn entry_count(&self) -> usize;
-    /// Estimated bytes of memory of all tables, not counting what entries point to.
+    /// Estimated bytes of memory of all tables, with what entries point to.
     fn byte_count(&self) -> usize;
     /// The states that were restored and that no one has registered, by name.
     fn unregistered(&self) -> Vec<String>;
@@ -117,8 +121,16 @@ impl<K: Key> AnyKeyedState for KeyedState<K> {
         KeyedState::set_now(self, now);
     }
 
-    fn use_store(&mut self, store: Arc<dyn KeyedStore>, resident_bytes_max: Arc<AtomicUsize>) -> Result<()> {
-        KeyedState::use_store(self, store, resident_bytes_max)
+    fn use_store(&mut self, store: Arc<dyn KeyedStore>, working_set: Arc<WorkingSet>) -> Result<()> {
+        KeyedState::use_store(self, store, working_set)
+    }
+
+    fn use_memory(&mut self, working_set: Arc<WorkingSet>) {
+        KeyedState::use_memory(self, working_set);
+    }
+
+    fn working_set(&self) -> &WorkingSet {
+        &self.working_set
     }
 
     fn open_snapshot(&mut self, kind: SnapshotKind, name_file: &mut dyn FnMut() -> String) -> Result<()> {

@@ -12,6 +12,7 @@ use super::KeyedState;
 use super::snapshot::Opened;
 use super::state::Named;
 use super::table::Take;
+use crate::WorkingSet;
 use crate::canonical::StateDescription;
 use crate::checkpoint::{KeyedFiles, SnapshotFolder, StateFile};
 use crate::snapshot::StoreFiles;
@@ -19,7 +20,6 @@ use crate::store::{KeyedStore, StoreFile};
 use flott_core::{Error, Key, KeyGroupRange, Result};
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// What a snapshot is for.
@@ -45,8 +45,7 @@ pub enum KeyedPart {
 pub struct StoreSnapshot {
     store: Arc<dyn KeyedStore>,
     range: KeyGroupRange,
-    /// How many of these there are.
-    frozen: Arc<AtomicUsize>,
+    working_set: Arc<WorkingSet>,
     shared: Arc<SharedFiles>,
     states: Vec<Arc<StateDescription>>,
 }
@@ -59,12 +58,12 @@ impl StoreSnapshot {
     pub(super) fn new(
         store: Arc<dyn KeyedStore>,
         range: KeyGroupRange,
-        frozen: Arc<AtomicUsize>,
+        working_set: Arc<WorkingSet>,
         shared: Arc<SharedFiles>,
         states: Vec<Arc<StateDescription>>,
     ) -> Self {
-        frozen.fetch_add(1, Ordering::AcqRel);
-        StoreSnapshot { store, range, frozen, shared, states }
+        working_set.freeze();
+        StoreSnapshot { store, range, working_set, shared, states }
     }
 
     /// The key groups of the store.
@@ -123,7 +122,7 @@ impl StoreSnapshot {
 
 impl Drop for StoreSnapshot {
     fn drop(&mut self) {
-        self.frozen.fetch_sub(1, Ordering::AcqRel);
+        self.working_set.thaw();
     }
 }
 
@@ -226,7 +225,9 @@ impl<K: Key> KeyedState<K> {
                 let files = self.chain.add(take, files.into_files());
                 Ok(KeyedPart::Files(KeyedFiles { range, files, states, store: None, tables: Vec::new() }))
             }
-            (Progress::Store { .. }, Some(stored)) => Ok(KeyedPart::Store(stored.freeze(range, states))),
+            (Progress::Store { .. }, Some(stored)) => {
+                Ok(KeyedPart::Store(stored.freeze(range, self.working_set.clone(), states)))
+            }
             (Progress::Store { .. }, None) => Err(Error::internal("a snapshot of a store has no store")),
         }
     }

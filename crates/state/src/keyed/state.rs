@@ -9,6 +9,7 @@ use super::table::{AnyTable, Arrange, NamesForm, StateTable};
 use super::timers::AnyTimers;
 use super::ttl::Ttl;
 use super::{KeyMap, KeySlot, TimerKind, Timers};
+use crate::WorkingSet;
 use crate::canonical::{Chunk, EntrySchema, StateDescription, TableKind};
 use crate::store::{KeyedStore, StateNumber};
 use bytes::Bytes;
@@ -18,7 +19,6 @@ use flott_core::{Data, Error, Key, KeyGroup, KeyGroupRange, MaxParallelism, Proc
 use std::any::Any;
 use std::marker::PhantomData;
 use std::sync::Arc;
-use std::sync::atomic::AtomicUsize;
 
 /// Of how many keys an operator best has the state fetched at once ([`KeyedState::prefetch`]).
 pub const PREFETCH_KEYS: usize = 64;
@@ -78,6 +78,7 @@ pub struct KeyedState<K> {
     pub(super) stored: Option<StoredState>,
     /// A snapshot that is not taken in full yet.
     pub(super) opened: Option<OpenSnapshot>,
+    pub(super) working_set: Arc<WorkingSet>,
 }
 
 impl<K: Key> KeyedState<K> {
@@ -95,19 +96,26 @@ impl<K: Key> KeyedState<K> {
             chain: Chain::default(),
             stored: None,
             opened: None,
+            working_set: WorkingSet::fixed(usize::MAX),
         }
     }
 
-    /// Puts the state on a store, before anything is registered. About so many bytes of it are kept in memory, decoded;
-    /// the number may change at any time.
+    /// Tells `working_set` how much memory the state takes from now on.
+    pub fn use_memory(&mut self, working_set: Arc<WorkingSet>) {
+        self.working_set = working_set;
+    }
+
+    /// Puts the state on a store, before anything is registered. About as much of it as `working_set` allows is kept in
+    /// memory, decoded.
     ///
     /// # Errors
     /// `Internal` when something is.
-    pub fn use_store(&mut self, store: Arc<dyn KeyedStore>, resident_bytes_max: Arc<AtomicUsize>) -> Result<()> {
+    pub fn use_store(&mut self, store: Arc<dyn KeyedStore>, working_set: Arc<WorkingSet>) -> Result<()> {
         if !self.tables.is_empty() {
             return Err(Error::internal("keyed state was put on a store after states were registered"));
         }
-        self.stored = Some(StoredState::new(store, resident_bytes_max));
+        self.stored = Some(StoredState::new(store));
+        self.use_memory(working_set);
         Ok(())
     }
 

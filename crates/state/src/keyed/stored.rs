@@ -2,12 +2,12 @@
 
 use super::opened::{SharedFiles, StoreSnapshot};
 use super::shape::StateShape;
-use super::state::KeyedState;
+use super::state::{KeyedState, Named};
+use crate::WorkingSet;
 use crate::canonical::StateDescription;
 use crate::store::{ABOUT_GROUP, KeyedStore, Rows, StateNumber, WriteBatch, store_key};
 use flott_core::{Error, Key, KeyGroupRange, Result};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// Groups of which entries are let go by one call while nothing can be written.
 const FROZEN_VISITS: usize = 4;
@@ -15,23 +15,24 @@ const FROZEN_VISITS: usize = 4;
 /// A store, and what its owner knows of it.
 pub(super) struct StoredState {
     pub store: Arc<dyn KeyedStore>,
-    /// Snapshots of the store that are being taken, one beside another that was given up: nothing may be written.
-    frozen: Arc<AtomicUsize>,
     shared: Arc<SharedFiles>,
-    /// How many bytes the tables may keep in memory.
-    resident_bytes_max: Arc<AtomicUsize>,
     /// The table and the group at which memory is made free next.
     hand: (usize, usize),
 }
 
 impl StoredState {
-    pub fn new(store: Arc<dyn KeyedStore>, resident_bytes_max: Arc<AtomicUsize>) -> StoredState {
-        StoredState { store, frozen: Arc::default(), shared: Arc::default(), resident_bytes_max, hand: (0, 0) }
+    pub fn new(store: Arc<dyn KeyedStore>) -> StoredState {
+        StoredState { store, shared: Arc::default(), hand: (0, 0) }
     }
 
-    /// Nothing is written from now on, until the result is dropped.
-    pub fn freeze(&self, range: KeyGroupRange, states: Vec<Arc<StateDescription>>) -> StoreSnapshot {
-        StoreSnapshot::new(self.store.clone(), range, self.frozen.clone(), self.shared.clone(), states)
+    /// Nothing of the state, whose memory is `working_set`, is written from now on, until the result is dropped.
+    pub fn freeze(
+        &self,
+        range: KeyGroupRange,
+        working_set: Arc<WorkingSet>,
+        states: Vec<Arc<StateDescription>>,
+    ) -> StoreSnapshot {
+        StoreSnapshot::new(self.store.clone(), range, working_set, self.shared.clone(), states)
     }
 
     /// The shape in which the store holds a state, if it does.
@@ -88,21 +89,32 @@ fn about(name: &str) -> Vec<u8> {
     key
 }
 
+/// What a key takes in memory, in bytes, if it has an entry in each table. What is not known yet counts as nothing.
+fn entry_bytes<K: Key>(tables: &[Named<K>]) -> usize {
+    tables.iter().filter_map(|named| named.table.entry_bytes()).sum()
+}
+
 impl<K: Key> KeyedState<K> {
     /// Lets go of what was not used lately if the tables have grown too large: what changed is written to the store
-    /// first, one group at a time, in turn.
+    /// first, one group at a time, in turn. On the heap nothing can go, and how much there is is said when someone asks.
     pub(super) fn settle(&mut self) -> Result<()> {
         let groups = self.range().len();
         let is_open = self.opened.is_some();
-        let KeyedState { stored, tables, .. } = self;
-        let Some(stored) = stored else { return Ok(()) };
-        let max = stored.resident_bytes_max.load(Ordering::Relaxed);
+        let KeyedState { stored, tables, working_set, .. } = self;
+        let Some(stored) = stored else {
+            if working_set.is_asked() {
+                working_set.answer(tables.iter().map(|t| t.table.byte_count()).sum(), entry_bytes(tables))?;
+            }
+            return Ok(());
+        };
+        let max = working_set.bytes_max();
         let mut resident: usize = tables.iter().map(|t| t.table.byte_count()).sum();
         // While a snapshot is open or taken, only what has not changed can go.
-        let is_writable = !is_open && stored.frozen.load(Ordering::Acquire) == 0;
+        let is_writable = !is_open && !working_set.is_frozen();
         // Every group may be visited twice: the first visit forgets that its entries were used. While nothing can be
         // written little comes of it, and the next call is near.
         let mut visits = if is_writable { 2 * groups * tables.len() } else { FROZEN_VISITS };
+        let was_pressed = resident > max;
         while resident > max && visits > 0 {
             let (table, place) = stored.hand;
             let Some(named) = tables.get_mut(table) else {
@@ -118,6 +130,7 @@ impl<K: Key> KeyedState<K> {
             stored.hand = if place + 1 < groups { (table, place + 1) } else { (table + 1, 0) };
             visits -= 1;
         }
+        working_set.settled(resident, entry_bytes(tables), was_pressed, is_writable);
         Ok(())
     }
 }

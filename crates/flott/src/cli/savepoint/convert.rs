@@ -3,6 +3,7 @@
 use super::Options;
 use crate::state_backends;
 use clap::Args;
+use flott_core::config::ByteSize;
 use flott_core::{Configuration, Error, Result};
 use flott_env::Env;
 use flott_jobmanager::job::find_checkpoint;
@@ -35,6 +36,9 @@ impl Convert {
     }
 }
 
+/// What a state backend may take to read a checkpoint, beside what its options say.
+const BACKEND_BYTES: ByteSize = ByteSize(64 << 20);
+
 /// Writes the checkpoint or native savepoint at `path` as a canonical savepoint into the folder `target`.
 pub(super) fn to_tables(path: &str, target: &str, config: &Configuration) -> Result<Manifest> {
     if let Snapshot::Savepoint(_) = Snapshot::open(path, config)? {
@@ -45,7 +49,7 @@ pub(super) fn to_tables(path: &str, target: &str, config: &Configuration) -> Res
         let storage = CheckpointStorage::memory(&env).with_config(config);
         let (files, metadata) = find_checkpoint(&storage, path).await?;
         let backend = |name: &str| {
-            state_backends::by_name(name, config)?.ok_or_else(|| {
+            state_backends::by_name(name, config, BACKEND_BYTES)?.ok_or_else(|| {
                 Error::invalid(format!("its state is that of the state backend `{name}`: {}", state_backends::WHICH))
             })
         };

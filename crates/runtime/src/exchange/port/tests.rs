@@ -17,7 +17,7 @@ fn max() -> MaxParallelism {
 fn port(partitioning: Partitioning, receivers: usize) -> (Port, Vec<Gate>) {
     let (gates, senders): (Vec<Gate>, Vec<Sender>) =
         (0..receivers).map(|_| gate(1, 1000)).map(|(gate, mut senders)| (gate, senders.remove(0))).unzip();
-    (Port::new(partitioning, max(), senders, BATCH_ROWS, fastrand::Rng::with_seed(1)), gates)
+    (Port::new(partitioning, max(), senders, Arc::new(BatchRows::new(BATCH_ROWS)), fastrand::Rng::with_seed(1)), gates)
 }
 
 fn flush(port: &mut Port) {
@@ -56,7 +56,7 @@ fn rebalance_starts_with_any_channel() {
         let (gates, senders): (Vec<Gate>, Vec<Sender>) =
             (0..3).map(|_| gate(1, 1000)).map(|(gate, mut senders)| (gate, senders.remove(0))).unzip();
         let random = fastrand::Rng::with_seed(seed);
-        let mut port = Port::new(Partitioning::Rebalance, max(), senders, BATCH_ROWS, random);
+        let mut port = Port::new(Partitioning::Rebalance, max(), senders, Arc::new(BatchRows::new(BATCH_ROWS)), random);
         port.emit(Batch::of(vec![1u64])).unwrap();
         flush(&mut port);
         gates.iter().position(|gate| !received(gate).0.is_empty()).unwrap()
@@ -117,7 +117,8 @@ fn small_batches_are_joined_and_go_out_before_a_watermark() {
 #[test]
 fn a_full_channel_keeps_the_rest_until_there_is_room() {
     let (gate, senders) = gate(1, 1);
-    let mut port = Port::new(Partitioning::Forward, max(), senders, 1, fastrand::Rng::with_seed(1));
+    let mut port =
+        Port::new(Partitioning::Forward, max(), senders, Arc::new(BatchRows::new(1)), fastrand::Rng::with_seed(1));
     let mut task = Context::from_waker(Waker::noop());
     for n in 0..3u64 {
         port.emit(Batch::of(vec![n])).unwrap();

@@ -44,7 +44,9 @@ pub(in crate::keyed) trait AnyTable<K>: Any + Send {
     fn clear(&mut self);
     /// Number of entries in memory.
     fn entry_count(&self) -> usize;
-    /// Estimated bytes of memory; on the heap without what entries point to.
+    /// Estimated bytes of memory of an entry; `None` as long as there was none.
+    fn entry_bytes(&self) -> Option<usize>;
+    /// Estimated bytes of memory, with what entries point to.
     fn byte_count(&self) -> usize;
 }
 
@@ -156,6 +158,10 @@ impl<K: Key, N: Key, V: Data> AnyTable<K> for StateTable<K, N, V> {
 
     fn entry_count(&self) -> usize {
         self.len()
+    }
+
+    fn entry_bytes(&self) -> Option<usize> {
+        StateTable::entry_bytes(self)
     }
 
     fn byte_count(&self) -> usize {

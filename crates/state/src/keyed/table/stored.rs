@@ -2,13 +2,20 @@
 
 use super::encode::{Encoded, Form, NamesForm, StoreForm};
 use super::group::Group;
-use super::layout::{Layout, Place};
+use super::layout::{Cursor, Layout, Place};
 use super::names::Names;
 use super::part::Mark;
 use super::{Arrange, KeySlot, StateTable};
 use crate::store::{KEY_HEAD, KeyedStore, Rows, StateNumber, WriteBatch, store_key};
 use flott_core::{Data, Key, KeyGroup, Result, codec};
 use std::sync::Arc;
+
+/// What an allocator adds to a piece of memory, and what it leaves empty.
+const PIECE_OVERHEAD_BYTES: usize = 24;
+/// Of so many entries, one of a group, the size is looked at where nothing else tells it.
+const SAMPLE_ENTRIES: usize = 32;
+/// No more bytes are encoded for that.
+const SAMPLE_BYTES_MAX: usize = 64 << 10;
 
 /// A table's store, and memory that is used again.
 pub(super) struct Stored<K, N> {
@@ -286,12 +293,45 @@ impl<K: Key, N: Key, V: Data> StateTable<K, N, V> {
     /// Estimated bytes of memory, with what entries point to.
     pub(in crate::keyed) fn resident_bytes(&self) -> usize {
         let tables: usize = self.groups.iter().map(|group| group.layout.byte_count(group.count)).sum();
-        let has_heap = std::mem::needs_drop::<(K, N, V)>();
-        let mean = match &self.stored {
-            Some(stored) if has_heap && stored.seen.1 > 0 => (stored.seen.0 / stored.seen.1) as usize + 24,
-            _ => 0,
-        };
-        tables + self.len() * mean
+        tables + self.len() * self.pointed_to_bytes().unwrap_or(0)
+    }
+
+    /// Estimated bytes of memory of an entry; `None` as long as there was none.
+    pub(in crate::keyed) fn entry_bytes(&self) -> Option<usize> {
+        self.pointed_to_bytes().map(|bytes| bytes + size_of::<(K, N, V)>())
+    }
+
+    /// What an entry points to, in bytes.
+    fn pointed_to_bytes(&self) -> Option<usize> {
+        if !std::mem::needs_drop::<(K, N, V)>() {
+            return Some(0);
+        }
+        let seen = self.stored.as_ref().and_then(|stored| stored.seen.0.checked_div(stored.seen.1));
+        let mean = seen.map(|mean| mean as usize).or_else(|| self.sampled_bytes())?;
+        Some(mean + PIECE_OVERHEAD_BYTES)
+    }
+
+    /// What a few entries take as bytes, in the mean.
+    fn sampled_bytes(&self) -> Option<usize> {
+        let (mut bytes, mut entries) = (Vec::new(), 0);
+        for group in &self.groups {
+            if entries == SAMPLE_ENTRIES || bytes.len() > SAMPLE_BYTES_MAX {
+                break;
+            }
+            let mut at = (0, 0);
+            let place = loop {
+                match group.layout.look(at.0, at.1) {
+                    Cursor::Entry(place, _) => break Some(place),
+                    Cursor::Nothing(next) => at = next,
+                    Cursor::End => break None,
+                }
+            };
+            let Some(found) = place.map(|place| group.layout.at(place)) else { continue };
+            // What cannot be encoded is for the snapshot to say.
+            let _ = codec::encode(found.key, &mut bytes).and_then(|()| codec::encode(found.value, &mut bytes));
+            entries += 1;
+        }
+        bytes.len().checked_div(entries)
     }
 
     /// Visits what is here and in the store, where something may be out of date.

@@ -3,6 +3,7 @@
 //! parallelism.
 
 use super::*;
+use crate::WorkingSet;
 use crate::canonical::{Chunk, Row, StateDescription};
 use crate::store::{KeyedStore, MemoryBackend, OpenStore, RestoredStore, StateBackend};
 use flott_core::{Configuration, KeyGroup};
@@ -10,7 +11,6 @@ use proptest::prelude::*;
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::AtomicUsize;
 
 const KEYS: u16 = 30;
 const GROUPS: u32 = 7;
@@ -147,7 +147,7 @@ impl Below {
             let config = Configuration::new();
             let open = OpenStore { folder: PathBuf::new(), range, restored, config: &config };
             let store: Arc<dyn KeyedStore> = MemoryBackend.open(open).unwrap();
-            state.use_store(store, Arc::new(AtomicUsize::new(600))).unwrap();
+            state.use_store(store, WorkingSet::fixed(600)).unwrap();
         }
         let any: &mut dyn AnyKeyedState = &mut state;
         for kept in kept {

@@ -4,7 +4,6 @@ use super::*;
 use crate::store::MemoryStore;
 use proptest::prelude::*;
 use std::sync::Arc;
-use std::sync::atomic::AtomicUsize;
 
 type Found = BTreeMap<(u64, u32), u64>;
 
@@ -144,7 +143,7 @@ fn many_keys_at_once_on_a_store_are_as_one_after_the_other() {
     for resident_bytes_max in [0, 1 << 20, usize::MAX] {
         let mut state = single();
         let store = Arc::new(MemoryStore::default());
-        state.use_store(store, Arc::new(AtomicUsize::new(resident_bytes_max))).unwrap();
+        state.use_store(store, crate::WorkingSet::fixed(resident_bytes_max)).unwrap();
         count_many(&mut state);
     }
 }

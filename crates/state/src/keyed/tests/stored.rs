@@ -1,15 +1,15 @@
 //! Keyed state on a store: what is said there about states, other settings of TTL, and more timers than are in memory.
 
 use super::*;
+use crate::WorkingSet;
 use crate::store::{KeyedStore, MemoryStore};
 use flott_core::ErrorKind;
 use std::sync::Arc;
-use std::sync::atomic::AtomicUsize;
 use std::time::Duration;
 
 fn on(store: &Arc<dyn KeyedStore>, bytes: usize) -> KeyedState<u32> {
     let mut state = single();
-    state.use_store(store.clone(), Arc::new(AtomicUsize::new(bytes))).unwrap();
+    state.use_store(store.clone(), WorkingSet::fixed(bytes)).unwrap();
     state
 }
 
@@ -162,4 +162,49 @@ fn more_timers_than_are_in_memory_fire_in_order() {
     for (n, fired) in fired.into_iter().enumerate() {
         assert_eq!(fired, n % 10 != 0, "timer {n}");
     }
+}
+
+#[test]
+fn while_a_snapshot_is_taken_of_a_store_state_that_is_too_much_waits() {
+    const MAX: usize = 40_000;
+    let store: Arc<dyn KeyedStore> = Arc::new(MemoryStore::default());
+    let mut state = on(&store, MAX);
+    let value = ValueState::<String>::register(&mut state, "value", None).unwrap();
+    let fill = |state: &mut KeyedState<u32>| {
+        for key in 0..100 {
+            state.set_key(&key);
+            value.set(state, "x".repeat(1000)).unwrap();
+        }
+        AnyKeyedState::settle(state).unwrap();
+    };
+    let mut task = std::task::Context::from_waker(std::task::Waker::noop());
+    fill(&mut state);
+    assert!(state.byte_count() <= MAX, "{} bytes are left", state.byte_count());
+    let any: &mut dyn AnyKeyedState = &mut state;
+    let snapshot = any.snapshot_at_once(SnapshotKind::Incremental, &mut || unreachable!()).unwrap();
+    fill(&mut state);
+    let set = AnyKeyedState::working_set(&state);
+    assert!(set.bytes() > 100_000, "nothing can be written: {} bytes", set.bytes());
+    assert!(set.poll_room(&mut task).is_pending());
+    drop(snapshot);
+    let set = AnyKeyedState::working_set(&state);
+    assert!(set.poll_room(&mut task).is_ready() && set.is_to_settle());
+    AnyKeyedState::settle(&mut state).unwrap();
+    assert!(AnyKeyedState::working_set(&state).bytes() <= MAX);
+}
+
+#[test]
+fn state_on_the_heap_says_how_much_it_is_with_what_it_points_to() {
+    let mut state = single();
+    let set = crate::WorkingSets::new(0);
+    AnyKeyedState::use_memory(&mut state, set.on_heap());
+    let value = ValueState::<String>::register(&mut state, "value", None).unwrap();
+    for key in 0..1000 {
+        state.set_key(&key);
+        value.set(&mut state, "x".repeat(1000)).unwrap();
+    }
+    AnyKeyedState::working_set(&state).ask();
+    AnyKeyedState::settle(&mut state).unwrap();
+    let bytes = AnyKeyedState::working_set(&state).bytes();
+    assert!((1_000_000..1_300_000).contains(&bytes), "{bytes}");
 }

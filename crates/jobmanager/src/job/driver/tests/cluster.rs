@@ -259,7 +259,7 @@ impl Task {
             TaskCommand::NoMoreSplits { .. } => self.no_more = true,
             TaskCommand::Trigger(barrier, _) => self.snapshot(barrier).await,
             TaskCommand::Complete(id) => self.commit(id.0),
-            TaskCommand::Abort(_) | TaskCommand::AlignWatermark { .. } => {}
+            TaskCommand::Abort(_) | TaskCommand::AlignWatermark { .. } | TaskCommand::Query(_) => {}
             TaskCommand::Release | TaskCommand::Cancel => unreachable!("handled elsewhere"),
         }
     }
