@@ -130,7 +130,7 @@ fn stopped(output: &Path, savepoints: &Path, backend: &str, format: SavepointFor
     count::<Totals>(&env, output);
     let job = env.execute_async("counts").unwrap();
     while job.latest_checkpoint().is_none() {
-        std::thread::sleep(Duration::from_millis(10));
+        job.wait_for(Duration::from_millis(10)).unwrap();
     }
     let path = job.stop_with_savepoint(false, Some(savepoints.to_str().unwrap()), format).unwrap();
     assert_eq!(job.wait().unwrap().status(), JobStatus::Finished);
@@ -200,7 +200,7 @@ fn a_savepoint_while_the_job_goes_on_and_one_that_cannot_be_written() {
     count::<Totals>(&env, &output);
     let job = env.execute_async("counts").unwrap();
     while job.latest_checkpoint().is_none() {
-        std::thread::sleep(Duration::from_millis(10));
+        job.wait_for(Duration::from_millis(10)).unwrap();
     }
     let error = job.trigger_savepoint(None, SavepointFormat::Canonical).err().unwrap();
     assert!(error.to_string().contains("execution.checkpointing.savepoint-dir"), "{error}");
@@ -216,4 +216,55 @@ fn a_savepoint_while_the_job_goes_on_and_one_that_cannot_be_written() {
     assert_eq!(committed(&output), expected());
     let error = job.trigger_savepoint(within.to_str(), SavepointFormat::Canonical).err().unwrap();
     assert!(error.to_string().contains("is over"), "{error}");
+}
+
+#[test]
+fn a_job_that_is_drained_closes_its_windows_and_commits_what_comes_of_them() {
+    let folder = tempfile::tempdir().unwrap();
+    let (output, savepoints) = (folder.path().join("output"), folder.path().join("savepoints"));
+    let env = environment(&[("parallelism.default", "2")]);
+    let by_value =
+        WatermarkStrategy::for_monotonous_timestamps().with_timestamp_assigner(|n: &u64, _| EventTime(*n as i64));
+    let source =
+        flott::connectors::DataGeneratorSource::new(|n| n).with_rate_limiter(RateLimiterStrategy::PerSecond(4000.0));
+    let numbers = env.from_source(source, by_value, "numbers").uid("numbers");
+    // No window ends by itself.
+    let counts = numbers
+        .key_by(|n: &u64| n % 4)
+        .window(TumblingEventTimeWindows::of(Duration::from_secs(1_000_000)))
+        .reduce_with(|a: u64, b: u64| a.max(b), Last)
+        .uid("counts");
+    counts.write_text(output.display().to_string()).with_rolling_policy(RollingPolicy::on_checkpoint()).uid("files");
+    let job = env.execute_async("drained").unwrap();
+    while job.latest_checkpoint().is_none() {
+        job.wait_for(Duration::from_millis(10)).unwrap();
+    }
+    assert!(committed(&output).is_empty(), "no window has ended");
+    let path = job.stop_with_savepoint(true, savepoints.to_str(), SavepointFormat::Canonical).unwrap();
+    assert_eq!(job.wait().unwrap().status(), JobStatus::Finished);
+    let lines = committed(&output);
+    assert_eq!(lines.len(), 4, "one window of each key: {lines:?}");
+    assert!(std::fs::metadata(format!("{path}/manifest.json")).unwrap().is_file());
+}
+
+/// Tells what a window holds.
+#[derive(Clone)]
+struct Last;
+
+impl ProcessWindowFunction for Last {
+    type Key = u64;
+    type Window = TimeWindow;
+    type In = u64;
+    type Out = String;
+
+    fn process(
+        &mut self,
+        last: &[u64],
+        cx: &mut WindowContext<'_, u64, TimeWindow>,
+        out: &mut Collector<String>,
+    ) -> Result<()> {
+        let key = *cx.current_key()?;
+        last.iter().for_each(|last| out.collect(format!("{key} {last}")));
+        Ok(())
+    }
 }

@@ -118,7 +118,7 @@ pub(super) async fn load(
     }
     if !folder.has(Manifest::FILE).await? {
         return Err(Error::invalid(format!(
-            "`{path}` is no savepoint or checkpoint, or one that was not completed: it has neither `{}` nor `_metadata`; \
+            "`{path}` is no checkpoint or savepoint, or one that was not completed: it has neither `{}` nor `_metadata`; \
              name another one",
             Manifest::FILE
         )));

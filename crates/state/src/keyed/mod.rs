@@ -11,6 +11,7 @@ mod kinds;
 mod map;
 mod opened;
 mod query;
+mod registering;
 mod restored;
 mod rows;
 mod shape;

