@@ -4,7 +4,7 @@ mod random;
 
 use super::*;
 use crate::checkpoint::Retention;
-use flott_core::{AfterSavepoint, KeyGroupRange, SavepointFormat, SubtaskIndex, VertexId};
+use flott_core::{AfterSavepoint, ErrorKind, KeyGroupRange, SavepointFormat, SubtaskIndex, VertexId};
 use flott_state::{KeyedSnapshot, OperatorSnapshot};
 
 pub(super) fn config() -> CheckpointConfig {
