@@ -283,3 +283,26 @@ fn a_key_in_the_wrong_key_group_is_found() {
         assert!(error.to_string().contains(&format!("a key of key group {own} stands in key group")), "{error}");
     }
 }
+
+#[test]
+fn a_key_that_is_there_twice_is_found() {
+    let mut state = on::<u32>(None);
+    let value = ValueState::<u8>::register(&mut state, "value", None).unwrap();
+    let list = ListState::<u8>::register(&mut state, "list", None).unwrap();
+    state.set_key(&1);
+    value.set(&mut state, 1).unwrap();
+    list.add(&mut state, 1).unwrap();
+    let moved = rows(&mut state, None);
+    for store in [None, Some(memory())] {
+        let mut again = on::<u32>(store.as_ref());
+        let mut twice = moved[0].1.clone();
+        twice.push(Row { value: &[2], ..moved[0].1.get(0) });
+        give(&mut again, &[(moved[0].0.clone(), twice)]);
+        let error = ValueState::<u8>::register(&mut again, "value", None).err().unwrap();
+        assert!(error.to_string().contains("2 entries of 1 keys"), "{error}");
+        let mut twice = moved[1].1.clone();
+        twice.push(Row { value: &[2], ..moved[1].1.get(0) });
+        let error = AnyKeyedState::restore_rows(&mut again, &moved[1].0, &twice).unwrap_err();
+        assert!(error.to_string().contains("have the position 0"), "{error}");
+    }
+}

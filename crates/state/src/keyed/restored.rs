@@ -8,7 +8,7 @@ use super::table::{Counts, Readers, StateTable};
 use crate::canonical::{Chunk, Entries, EntrySchema, Joiner, StateDescription};
 use bytes::Bytes;
 use flott_core::{Data, Error, Key, KeyGroup, KeyGroupRange, Result, error::ResultExt};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// What there is of one state, in the encoding of files.
@@ -84,8 +84,8 @@ pub(super) struct Restored {
     incoming: BTreeMap<String, Incoming>,
     /// What the states were when they were written, as far as that is known.
     written: BTreeMap<String, Arc<StateDescription>>,
-    /// States that came as rows, which anyone may have written.
-    unchecked: BTreeSet<String>,
+    /// States that came as rows, which anyone may have written, and how many entries those were.
+    unchecked: BTreeMap<String, usize>,
 }
 
 impl Restored {
@@ -174,13 +174,16 @@ impl Restored {
                 }
             };
             self.describe(std::slice::from_ref(state));
-            self.unchecked.insert(state.name.clone());
             self.incoming.insert(state.name.clone(), Incoming { joiner: Joiner::new(state), to });
         }
         let Some(Incoming { joiner, to }) = self.incoming.get_mut(&state.name) else { return Ok(()) };
+        let count = self.unchecked.entry(state.name.clone()).or_default();
         let mut buffer = Vec::new();
         for row in rows.iter().filter(|row| u16::try_from(row.group).is_ok_and(|g| range.contains(KeyGroup(g)))) {
-            joiner.take(row, &mut buffer, &mut |group, entry| to.put(group, entry))?;
+            joiner.take(row, &mut buffer, &mut |group, entry| {
+                *count += 1;
+                to.put(group, entry)
+            })?;
         }
         Ok(())
     }
@@ -188,7 +191,11 @@ impl Restored {
     /// No more rows come of a state's key groups before `end`.
     pub fn finish_rows(&mut self, state: &str, end: KeyGroup) -> Result<()> {
         let Some(Incoming { joiner, to }) = self.incoming.get_mut(state) else { return Ok(()) };
-        joiner.finish(end, &mut Vec::new(), &mut |group, entry| to.put(group, entry))?;
+        let count = self.unchecked.entry(state.to_owned()).or_default();
+        joiner.finish(end, &mut Vec::new(), &mut |group, entry| {
+            *count += 1;
+            to.put(group, entry)
+        })?;
         match to {
             To::Store(bulk) => bulk.flush(),
             To::Sections(groups) => {
@@ -224,20 +231,28 @@ impl Restored {
             Some(written) => Readers::new(&own(), &written.entry()).in_context(in_context)?,
             None => Readers::plain(),
         };
-        match state {
+        let rows = self.unchecked.remove(name);
+        let found = match state {
             Some(state) => {
                 for Section { group, counts, bytes } in state.sections {
-                    table.restore_group(group, counts, &bytes, &readers).map_err(|e| unreadable(name, e))?;
+                    let restored = table.restore_group(group, counts, &bytes, &readers, rows.is_none());
+                    restored.map_err(|e| unreadable(name, e))?;
                 }
-                Ok(())
+                table.len()
             }
             None => match &written {
                 // What lies in the store is as it was written.
-                Some(written) if !readers.is_plain() || self.unchecked.remove(name) => {
-                    table.rewrite(&readers, written).map_err(|e| unreadable(name, e))
+                Some(written) if !readers.is_plain() || rows.is_some() => {
+                    table.rewrite(&readers, written).map_err(|e| unreadable(name, e))?
                 }
-                _ => Ok(()),
+                _ => return Ok(()),
             },
+        };
+        match rows {
+            Some(rows) if rows != found => Err(Error::corrupt(format!(
+                "state `{name}` of the savepoint has {rows} entries of {found} keys: some key is there twice; leave one of them"
+            ))),
+            _ => Ok(()),
         }
     }
 

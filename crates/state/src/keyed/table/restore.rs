@@ -16,6 +16,7 @@ impl<K: Key, N: Key, V: Data> StateTable<K, N, V> {
         counts: Counts,
         mut bytes: &[u8],
         readers: &Readers<K, N, V>,
+        is_distinct: bool,
     ) -> Result<()> {
         let place = usize::from(group.0 - self.range.start);
         // Removals stand first: a key that was removed and came back is among the entries too.
@@ -29,8 +30,8 @@ impl<K: Key, N: Key, V: Data> StateTable<K, N, V> {
                 self.groups[place].count -= 1;
             }
         }
-        // What a file adds to an empty group is all different.
-        let distinct = self.groups[place].count == 0 && self.stored.is_none();
+        // What a file adds to an empty group is all different, if Flott wrote it.
+        let distinct = is_distinct && self.groups[place].count == 0 && self.stored.is_none();
         if distinct {
             // A damaged count must not take all memory: an entry has at least one byte, or there is only one.
             self.groups[place].layout.reserve((counts.entries as usize).min(bytes.len() + 1));
@@ -64,9 +65,15 @@ impl<K: Key, N: Key, V: Data> StateTable<K, N, V> {
         }
     }
 
-    /// Has the store, which holds the state as it was written by other types, hold it as these types write it.
-    pub(in crate::keyed) fn rewrite(&mut self, readers: &Readers<K, N, V>, written: &StateDescription) -> Result<()> {
-        let (Some(stored), Form::Store(form)) = (&self.stored, &self.about.form) else { return Ok(()) };
+    /// Has the store, which holds the state as it was written by other types, hold it as these types write it. Returns the
+    /// number of entries.
+    pub(in crate::keyed) fn rewrite(
+        &mut self,
+        readers: &Readers<K, N, V>,
+        written: &StateDescription,
+    ) -> Result<usize> {
+        let (Some(stored), Form::Store(form)) = (&self.stored, &self.about.form) else { return Ok(0) };
+        let mut count = 0;
         let (store, number) = (stored.store.clone(), form.number);
         let entries = Entries::new(written)?;
         for place in 0..self.groups.len() {
@@ -84,6 +91,7 @@ impl<K: Key, N: Key, V: Data> StateTable<K, N, V> {
             if read.is_empty() {
                 continue;
             }
+            count += read.len();
             // Keys may be written in another way too.
             store.delete_range(&from, &to)?;
             for (key, namespace, value) in read {
@@ -93,7 +101,7 @@ impl<K: Key, N: Key, V: Data> StateTable<K, N, V> {
             self.write_back(place)?;
             self.let_go(place);
         }
-        Ok(())
+        Ok(count)
     }
 
     /// The slot of a key that was found in a group.
