@@ -235,6 +235,7 @@ fn a_job_that_is_drained_closes_its_windows_and_commits_what_comes_of_them() {
         .reduce_with(|a: u64, b: u64| a.max(b), Last)
         .uid("counts");
     counts.write_text(output.display().to_string()).with_rolling_policy(RollingPolicy::on_checkpoint()).uid("files");
+    std::fs::create_dir_all(&output).unwrap();
     let job = env.execute_async("drained").unwrap();
     while job.latest_checkpoint().is_none() {
         job.wait_for(Duration::from_millis(10)).unwrap();
