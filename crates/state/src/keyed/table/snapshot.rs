@@ -109,7 +109,9 @@ impl<K: Key, N: Key, V: Data> AnyTable<K> for StateTable<K, N, V> {
         let nothing: &dyn Any = &();
         match (&self.groups[slot.group].layout, nothing.downcast_ref::<N>()) {
             (_, Some(namespace)) => namespaces.push(namespace.clone()),
-            (Layout::ByKey(_), None) => self.for_each_of(slot, key, |namespace, _| namespaces.push(namespace.clone()))?,
+            (Layout::ByKey(_), None) => {
+                self.for_each_of(slot, key, |namespace, _| namespaces.push(namespace.clone()))?
+            }
             (Layout::ByNamespace(parts), None) if !self.is_on_store() => {
                 parts.iter().for_each(|part| namespaces.push(part.of.clone()));
             }
