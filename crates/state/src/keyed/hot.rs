@@ -1,8 +1,8 @@
 //! The hot keys of an operator: which keys most of its records had in the last ten seconds.
 //!
-//! Operators show each batch's keys ([`KeyedState::note_keys`](super::KeyedState::note_keys)). Of these only a few thousand
-//! samples are taken in five seconds, whatever the rate, so that the cost does not grow with it: a slow stream is counted
-//! record by record, of a fast one only one record in hundreds is looked at. Two halves of five seconds each have a
+//! Operators show each batch's keys ([`KeyedState::note_keys`]). Of these only a few thousand samples are taken in five
+//! seconds, whatever the rate, so that the cost does not grow with it: a slow stream is counted record by record, of a fast
+//! one only one record in hundreds or thousands is looked at. Two halves of five seconds each have a
 //! [`Sketch`]; what is shown is their sum, and a key that has cooled down is gone when both have been replaced.
 //!
 //! Not part of any snapshot: a restarted job watches anew.
@@ -10,7 +10,7 @@
 mod name;
 mod sketch;
 
-use super::KeySlot;
+use super::{KeySlot, KeyedState};
 use flott_core::{Key, ProcessingTime};
 use sketch::{Found, Sketch};
 
@@ -35,6 +35,28 @@ pub struct HotKey {
     pub per_second: f64,
 }
 
+impl<K: Key> KeyedState<K> {
+    /// Says which keys the records of a batch have, for the list of hot keys. An operator calls it once per batch; only a few
+    /// of the keys are looked at.
+    #[inline]
+    pub fn note_keys(&mut self, keys: &[K], slots: &[KeySlot]) {
+        let now = self.now();
+        if let Some(hot) = &mut self.hot {
+            hot.note(keys, slots, now);
+        }
+    }
+
+    /// From now on hot keys are watched. Where all records have the same key, as in windows over a whole stream, there is
+    /// nothing to watch.
+    pub(super) fn watch_hot_keys(&mut self) {
+        self.hot = (size_of::<K>() > 0).then(HotKeys::new);
+    }
+
+    pub(super) fn hot_keys(&mut self, now: ProcessingTime) -> Vec<HotKey> {
+        self.hot.as_mut().map_or_else(Vec::new, |hot| hot.hottest(now))
+    }
+}
+
 /// What is known of the keys of the last seconds.
 pub(super) struct HotKeys<K> {
     current: Sketch<K>,
@@ -55,7 +77,7 @@ pub(super) struct HotKeys<K> {
 }
 
 impl<K: Key> HotKeys<K> {
-    pub fn new() -> Self {
+    fn new() -> Self {
         HotKeys {
             current: Sketch::new(),
             last: Sketch::new(),
@@ -70,7 +92,7 @@ impl<K: Key> HotKeys<K> {
 
     /// Records with these keys have come.
     #[inline]
-    pub fn note(&mut self, keys: &[K], slots: &[KeySlot], now: ProcessingTime) {
+    fn note(&mut self, keys: &[K], slots: &[KeySlot], now: ProcessingTime) {
         if self.pass_over >= keys.len() {
             self.pass_over -= keys.len();
         } else {
@@ -126,7 +148,7 @@ impl<K: Key> HotKeys<K> {
     }
 
     /// The hottest keys, the hottest first. None where none stands out from the others.
-    pub fn hottest(&mut self, now: ProcessingTime) -> Vec<HotKey> {
+    fn hottest(&mut self, now: ProcessingTime) -> Vec<HotKey> {
         self.turn(now.0);
         let Some(since_ms) = self.since_ms else { return Vec::new() };
         let seconds = (now.0.saturating_sub(since_ms).max(1000)) as f64 / 1000.0;

@@ -9,7 +9,7 @@ use super::stored::StoredState;
 use super::table::{AnyTable, Arrange, NamesForm, StateTable};
 use super::timers::AnyTimers;
 use super::ttl::Ttl;
-use super::{HotKey, KeyMap, KeySlot, TimerKind, Timers};
+use super::{KeyMap, KeySlot, TimerKind, Timers};
 use crate::canonical::{Chunk, EntrySchema, StateDescription, TableKind};
 use crate::store::{KeyedStore, StateNumber};
 use bytes::Bytes;
@@ -411,25 +411,6 @@ impl<K: Key> KeyedState<K> {
             return Ok(());
         }
         self.tables.iter_mut().try_for_each(|t| t.table.load_all(keys, slots))
-    }
-
-    /// Says which keys the records of a batch have, for the list of hot keys. An operator calls it once per batch; only a few
-    /// of the keys are looked at.
-    #[inline]
-    pub fn note_keys(&mut self, keys: &[K], slots: &[KeySlot]) {
-        if let Some(hot) = &mut self.hot {
-            hot.note(keys, slots, self.now);
-        }
-    }
-
-    /// From now on hot keys are watched. Where all records have the same key, as in windows over a whole stream, there is
-    /// nothing to watch.
-    pub(super) fn watch_hot_keys(&mut self) {
-        self.hot = (size_of::<K>() > 0).then(HotKeys::new);
-    }
-
-    pub(super) fn hot_keys(&mut self, now: ProcessingTime) -> Vec<HotKey> {
-        self.hot.as_mut().map_or_else(Vec::new, |hot| hot.hottest(now))
     }
 
     /// Makes no key current: state may not be used until the next [`KeyedState::set_key`].

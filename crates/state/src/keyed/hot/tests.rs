@@ -1,7 +1,6 @@
 //! Hot keys against exact counts, over time, by name.
 
 use super::*;
-use crate::keyed::KeyedState;
 use flott_core::{KeyHash, MaxParallelism};
 use proptest::prelude::*;
 use sketch::COUNTERS;
