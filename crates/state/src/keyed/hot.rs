@@ -20,9 +20,12 @@ pub const HOT_KEYS_MAX: usize = 10;
 /// Half of the time that is looked back.
 const HALF_MS: i64 = 5000;
 
-/// About so many samples are taken in one half. A share that they show is off by about half a percent of all records, a small
-/// one by far less.
-const SAMPLES: u64 = 4096;
+/// After so many samples in one half, fewer are taken. A share that they show is off by less than a percent of all records, a
+/// small one by far less.
+const SAMPLES_MAX: u64 = 4096;
+
+/// So many are planned, so that a stream of the same rate stays below.
+const SAMPLES_PLANNED: u64 = 3072;
 
 /// A key that many records have had lately.
 #[derive(Clone, Debug, PartialEq)]
@@ -109,9 +112,9 @@ impl<K: Key> HotKeys<K> {
         while let (Some(key), Some(slot)) = (keys.get(self.pass_over), slots.get(self.pass_over)) {
             self.current.add(key, slot.hash, self.stride);
             self.samples += 1;
-            if self.samples == SAMPLES {
+            if self.samples == SAMPLES_MAX {
                 // There are more records than was thought. Each sample counts for as many as its stride is long.
-                (self.samples, self.stride) = (0, self.stride.saturating_mul(2));
+                (self.samples, self.stride) = (0, self.stride.saturating_mul(4));
             }
             self.pass_over += self.step();
         }
@@ -131,7 +134,7 @@ impl<K: Key> HotKeys<K> {
             return;
         }
         // What was measured last says how many records there will be.
-        self.stride = (self.current.total() / SAMPLES).max(1);
+        self.stride = (self.current.total() / SAMPLES_PLANNED).max(1);
         self.samples = 0;
         std::mem::swap(&mut self.current, &mut self.last);
         self.current.clear();

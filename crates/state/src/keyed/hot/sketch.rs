@@ -11,11 +11,16 @@ pub(super) const COUNTERS: usize = 128;
 
 /// Counts the most frequent keys.
 pub(super) struct Sketch<K> {
-    /// Of the keys, beside each other: to look a key up is to go over them, which needs no index.
+    /// Of the keys, beside each other: to look a key up is to go over them, which needs no index. Keys with the same hash
+    /// would count as one, but among so few keys there are none.
     hashes: Vec<KeyHash>,
     counts: Vec<u64>,
     keys: Vec<Counted<K>>,
     total: u64,
+    /// No count is smaller.
+    least: u64,
+    /// Counters before this one have more than the least.
+    next: usize,
 }
 
 struct Counted<K> {
@@ -46,34 +51,41 @@ impl<K> Found<'_, K> {
     }
 }
 
-impl<K: Clone + Eq> Sketch<K> {
+impl<K: Clone> Sketch<K> {
     /// An empty one, which takes no memory before the first key.
     pub fn new() -> Self {
-        Sketch { hashes: Vec::new(), counts: Vec::new(), keys: Vec::new(), total: 0 }
+        Sketch { hashes: Vec::new(), counts: Vec::new(), keys: Vec::new(), total: 0, least: 0, next: 0 }
     }
 
     /// Counts a key `weight` times.
     pub fn add(&mut self, key: &K, hash: KeyHash, weight: u64) {
         self.total = self.total.saturating_add(weight);
-        let place = self.hashes.iter().zip(&self.keys).position(|(h, counted)| *h == hash && counted.key == *key);
-        if let Some(count) = place.and_then(|place| self.counts.get_mut(place)) {
-            *count = count.saturating_add(weight);
-            return;
+        if let Some(place) = self.hashes.iter().position(|known| *known == hash) {
+            self.counts[place] = self.counts[place].saturating_add(weight);
+        } else if self.counts.len() < COUNTERS {
+            self.hashes.push(hash);
+            self.counts.push(weight);
+            self.keys.push(Counted { key: key.clone(), uncertain: 0 });
+        } else {
+            let place = self.smallest();
+            let least = self.counts[place];
+            self.hashes[place] = hash;
+            self.counts[place] = least.saturating_add(weight);
+            self.keys[place] = Counted { key: key.clone(), uncertain: least };
         }
-        let smallest = self.counts.iter().enumerate().min_by_key(|(_, count)| **count);
-        match smallest {
-            Some((place, least)) if self.counts.len() == COUNTERS => {
-                let least = *least;
-                self.hashes[place] = hash;
-                self.counts[place] = least.saturating_add(weight);
-                self.keys[place] = Counted { key: key.clone(), uncertain: least };
-            }
-            _ => {
-                self.hashes.push(hash);
-                self.counts.push(weight);
-                self.keys.push(Counted { key: key.clone(), uncertain: 0 });
-            }
+    }
+
+    /// A counter with the smallest count. Counts only grow, so those that were passed need not be looked at again until
+    /// no counter is left with the least.
+    fn smallest(&mut self) -> usize {
+        let mut rest = self.counts.iter().skip(self.next);
+        if let Some(ahead) = rest.position(|count| *count <= self.least) {
+            self.next += ahead;
+            return self.next;
         }
+        self.least = self.counts.iter().copied().min().unwrap_or(0);
+        self.next = self.counts.iter().position(|count| *count <= self.least).unwrap_or(0);
+        self.next
     }
 
     /// What all keys have had together.
@@ -86,7 +98,7 @@ impl<K: Clone + Eq> Sketch<K> {
         self.hashes.clear();
         self.counts.clear();
         self.keys.clear();
-        self.total = 0;
+        (self.total, self.least, self.next) = (0, 0, 0);
     }
 
     /// The keys that have a counter.
@@ -102,13 +114,13 @@ impl<K: Clone + Eq> Sketch<K> {
 }
 
 /// The keys of two sketches with what they have in both.
-pub(super) fn sum<'a, K: Clone + Eq>(one: &'a Sketch<K>, other: &'a Sketch<K>) -> Vec<Found<'a, K>> {
+pub(super) fn sum<'a, K: Clone>(one: &'a Sketch<K>, other: &'a Sketch<K>) -> Vec<Found<'a, K>> {
     let mut all: Vec<Found<'a, K>> = one.found().chain(other.found()).collect();
     all.sort_by_key(|found| found.hash.0);
     let mut sums: Vec<Found<'a, K>> = Vec::with_capacity(all.len());
     for found in all {
         match sums.last_mut() {
-            Some(sum) if sum.hash == found.hash && sum.key == found.key => {
+            Some(sum) if sum.hash == found.hash => {
                 sum.count = sum.count.saturating_add(found.count);
                 sum.uncertain = sum.uncertain.saturating_add(found.uncertain);
             }
