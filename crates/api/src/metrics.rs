@@ -161,6 +161,12 @@ impl MetricRegistry {
         metrics.entry((name.into(), labels.clone())).or_insert_with(make).clone()
     }
 
+    /// Removes a metric, whose owner has nothing to say any more.
+    pub fn remove(&self, name: &str, labels: &Labels) {
+        let mut metrics = self.metrics.lock().unwrap_or_else(PoisonError::into_inner);
+        metrics.remove(&(name.into(), labels.clone()));
+    }
+
     /// Calls `visit` with every metric, in order of names.
     pub fn for_each(&self, mut visit: impl FnMut(&str, &Labels, &Metric)) {
         for ((name, labels), metric) in self.metrics.lock().unwrap_or_else(PoisonError::into_inner).iter() {

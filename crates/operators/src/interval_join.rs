@@ -213,7 +213,7 @@ impl<K: Key, F: ProcessJoinFunction> Common<K, F> {
     ) -> Result<()> {
         let (rows, times) = batch.into_rows::<T>()?;
         let mut at = self.position.batch(rows.len());
-        let keys = keys.of(&rows, Slots::new(cx));
+        let keys = keys.of(&rows, cx)?;
         let state = self.state()?;
         let watermark = cx.watermark;
         let late_count = cx.metrics.late_records_dropped.clone();

@@ -3,7 +3,7 @@
 use crate::co_process::no_such_input;
 use crate::fire::{Due, advance_event_time, fire};
 use crate::keyed_process::opened;
-use crate::keys::{Keys, Selector, Slots, in_turn, keyed_rows, keyed_state};
+use crate::keys::{Keys, Selector, in_turn, keyed_rows, keyed_state};
 use flott_api::function::position::Position;
 use flott_api::function::{
     Collector, KeyedBroadcastContext, KeyedBroadcastProcessFunction, KeyedOpenContext, KeyedReadOnlyContext,
@@ -61,7 +61,7 @@ impl<F: KeyedBroadcastProcessFunction> KeyedBroadcastOperator<F> {
     fn process_stream(&mut self, batch: Batch, cx: &mut OperatorContext, out: &mut dyn Output) -> Result<()> {
         let (rows, times) = batch.into_rows::<F::In>()?;
         let mut at = self.position.batch(rows.len());
-        let keys = self.keys.of(&rows, Slots::new(cx));
+        let keys = self.keys.of(&rows, cx)?;
         let mut times = in_turn(times);
         let mut cx = KeyedReadOnlyContext::new(cx, opened(self.timers)?, &mut self.side)?;
         cx.keyed_state().load(keys.keys, keys.slots)?;

@@ -3,7 +3,7 @@
 use crate::co_process::no_such_input;
 use crate::fire::{Due, advance_event_time, fire_into};
 use crate::keyed_process::opened;
-use crate::keys::{Keys, Selector, Slots, in_turn, keyed_rows, keyed_state};
+use crate::keys::{Keys, Selector, in_turn, keyed_rows, keyed_state};
 use flott_api::function::position::Position;
 use flott_api::function::{Collector, KeyedCoProcessFunction, KeyedContext, KeyedOpenContext, SideOutputs, TimerIds};
 use flott_api::operator::Progress;
@@ -78,7 +78,7 @@ impl<F: KeyedCoProcessFunction> Common<F> {
     {
         let (rows, times) = batch.into_rows::<T>()?;
         let mut at = self.position.batch(rows.len());
-        let keys = keys.of(&rows, Slots::new(cx));
+        let keys = keys.of(&rows, cx)?;
         let mut times = in_turn(times);
         let mut cx = KeyedContext::new(cx, opened(self.timers)?, &mut self.side)?;
         cx.keyed_state().load(keys.keys, keys.slots)?;

@@ -1,7 +1,7 @@
 //! A process function of a keyed stream: state, timers, side outputs.
 
 use crate::fire::{Due, advance_event_time, fire_into};
-use crate::keys::{Keys, Selector, Slots, in_turn, keyed_rows, keyed_state};
+use crate::keys::{Keys, Selector, in_turn, keyed_rows, keyed_state};
 use flott_api::function::position::Position;
 use flott_api::function::{Collector, KeyedContext, KeyedOpenContext, KeyedProcessFunction, SideOutputs, TimerIds};
 use flott_api::operator::Progress;
@@ -74,7 +74,7 @@ impl<F: KeyedProcessFunction> Operator for KeyedProcessOperator<F> {
     fn process(&mut self, _: usize, batch: Batch, cx: &mut OperatorContext, out: &mut dyn Output) -> Result<()> {
         let (rows, times) = batch.into_rows::<F::In>()?;
         let mut at = self.position.batch(rows.len());
-        let keys = self.keys.of(&rows, Slots::new(cx));
+        let keys = self.keys.of(&rows, cx)?;
         let mut times = in_turn(times);
         let mut cx = KeyedContext::new(cx, opened(self.timers)?, &mut self.side)?;
         cx.keyed_state().load(keys.keys, keys.slots)?;

@@ -3,7 +3,7 @@
 use flott_api::key_selector::Owned;
 use flott_api::keyed_rows::SelectedRows;
 use flott_api::{KeySelector, KeyedRows, OperatorContext};
-use flott_core::{Data, EventTime, Key, KeyGroupRange, MaxParallelism};
+use flott_core::{Data, EventTime, Key, KeyGroupRange, MaxParallelism, Result};
 use flott_state::{AnyKeyedState, KeySlot, KeyedState};
 use std::sync::Arc;
 
@@ -70,13 +70,18 @@ impl<T, K: Key> Keys<T, K> {
         Keys { selector, found: Vec::new(), slots: Vec::new() }
     }
 
-    /// The keys of `rows`.
+    /// The keys of `rows`, of which the operator's state is told.
+    ///
+    /// # Errors
+    /// `Internal` when the operator's keys are of another type.
     #[inline]
-    pub fn of(&mut self, rows: &[T], slots: Slots) -> FoundKeys<'_, K> {
+    pub fn of(&mut self, rows: &[T], cx: &mut OperatorContext) -> Result<FoundKeys<'_, K>> {
+        let slots = Slots::new(cx);
         self.selector.select(rows, &mut self.found);
         self.slots.clear();
         self.slots.extend(self.found.iter().map(|key| slots.of(key)));
-        FoundKeys { keys: &self.found, slots: &self.slots }
+        cx.keyed::<K>()?.note_keys(&self.found, &self.slots);
+        Ok(FoundKeys { keys: &self.found, slots: &self.slots })
     }
 }
 

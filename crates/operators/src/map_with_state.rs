@@ -1,6 +1,6 @@
 //! One record for each record of a keyed stream, with a value that is remembered per key. One look-up per record.
 
-use crate::keys::{Keys, Selector, Slots, keyed_rows, keyed_state};
+use crate::keys::{Keys, Selector, keyed_rows, keyed_state};
 use flott_api::context::keyed_of;
 use flott_api::function::position::Position;
 use flott_api::{KeyedRows, Operator, OperatorContext, OperatorFactory, Output};
@@ -83,7 +83,7 @@ where
         let (rows, times) = batch.into_rows::<T>()?;
         let state = self.state.ok_or_else(|| Error::internal("an operator is used before it was opened"))?;
         let mut at = self.position.batch(rows.len());
-        let keys = self.keys.of(&rows, Slots::new(cx));
+        let keys = self.keys.of(&rows, cx)?;
         let table = keyed_of::<K>(&mut cx.keyed)?.table(state);
         let mut results: Vec<U> = Vec::with_capacity(rows.len());
         let mut rows = rows.into_iter();

@@ -1,7 +1,7 @@
 //! The rolling reduction of a keyed stream: each record yields the reduction of its key so far. In batch mode only
 //! the last one of each key is emitted, when all of its records have come.
 
-use crate::keys::{Keys, Selector, Slots, keyed_rows, keyed_state};
+use crate::keys::{Keys, Selector, keyed_rows, keyed_state};
 use flott_api::context::keyed_of;
 use flott_api::function::ReduceFunction;
 use flott_api::function::position::{Guard, Position};
@@ -102,7 +102,7 @@ impl<T: Data, K: Key, F: ReduceFunction<T>> Operator for ReduceOperator<T, K, F>
         let (rows, times) = batch.into_rows::<T>()?;
         let state = self.state()?;
         let mut at = self.position.batch(rows.len());
-        let keys = self.keys.of(&rows, Slots::new(cx));
+        let keys = self.keys.of(&rows, cx)?;
         let is_batch = cx.mode == RuntimeMode::Batch;
         let table = keyed_of::<K>(&mut cx.keyed)?.table(state);
         let mut results = Vec::with_capacity(if is_batch { 0 } else { rows.len() });

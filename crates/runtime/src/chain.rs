@@ -4,6 +4,7 @@
 //! where its output goes: no reference counting, no locks.
 
 use crate::exchange::Port;
+use crate::metrics::HotKeyGauges;
 use crate::sink::SinkTask;
 use flott_api::{Operator, OperatorContext, Output, Progress, Readiness};
 use flott_core::error::ResultExt;
@@ -35,6 +36,8 @@ pub(crate) struct Node {
     pub(crate) links: Vec<Link>,
     /// The folder of the store on which its keyed state lies, if it does, and the store's backend. Dropped after it.
     pub(crate) store: Option<(StoreFolder, LocalStores)>,
+    /// If keyed state watches which keys are hot.
+    pub(crate) hot_keys: Option<HotKeyGauges>,
 }
 
 /// A way out of the task.
@@ -136,6 +139,18 @@ impl Chain {
     /// How many entries operators have had looked up in stores so far.
     pub(crate) fn looked_up(&self) -> u64 {
         self.nodes.iter().filter_map(|node| node.cx.keyed.as_ref()).map(|keyed| keyed.looked_up()).sum()
+    }
+
+    /// Shows the hot keys of all operators as they are now, and says whether there are any.
+    pub(crate) fn show_hot_keys(&mut self, now: ProcessingTime) -> bool {
+        let mut any = false;
+        for node in &mut self.nodes {
+            if let (Some(gauges), Some(keyed)) = (&mut node.hot_keys, &mut node.cx.keyed) {
+                gauges.show(keyed.hot_keys(now));
+                any |= !gauges.is_empty();
+            }
+        }
+        any
     }
 
     /// Has keyed state make memory free where too much is in use.

@@ -1,5 +1,9 @@
 //! What a task measures of itself, by Flink's names.
 
+mod hot_keys;
+
+pub(crate) use hot_keys::HotKeyGauges;
+
 use flott_api::TaskInfo;
 use flott_api::control::CheckpointTimes;
 use flott_api::metrics::{Counter, Gauge, Labels, MetricRegistry, OperatorMetrics};
@@ -14,9 +18,14 @@ const PERIOD: Duration = Duration::from_secs(1);
 /// Less than this in a period shows as nothing.
 const UNSEEN: Duration = Duration::from_micros(500);
 
-/// The labels of an operator's metrics.
+/// The metrics of an operator.
 pub(crate) fn operator_metrics(registry: &MetricRegistry, info: &TaskInfo, task_name: &str) -> OperatorMetrics {
     OperatorMetrics::new(registry, labels(info, task_name, true))
+}
+
+/// The metrics of an operator's hot keys, of which there are none yet.
+pub(crate) fn hot_key_gauges(registry: &MetricRegistry, info: &TaskInfo, task_name: &str) -> HotKeyGauges {
+    HotKeyGauges::new(registry, labels(info, task_name, true))
 }
 
 fn labels(info: &TaskInfo, task_name: &str, operator: bool) -> Labels {
@@ -46,6 +55,10 @@ pub(crate) struct TaskMetrics {
     pub(crate) state_entries: Gauge,
     pub(crate) sort_bytes: Gauge,
     pub(crate) spilled_bytes: Gauge,
+    /// Whether there are keys that may have to go although nothing happens.
+    pub(crate) shows_hot_keys: bool,
+    /// Whether a period is over and what the task has to look up itself does not show it yet.
+    is_unmeasured: bool,
     period_start: Duration,
     /// When the period is over by the clock.
     period_end: ProcessingTime,
@@ -73,6 +86,8 @@ impl TaskMetrics {
             state_entries: registry.gauge("stateEntries", &labels),
             sort_bytes: registry.gauge("sortBufferBytes", &labels),
             spilled_bytes: registry.gauge("spilledBytes", &labels),
+            shows_hot_keys: false,
+            is_unmeasured: false,
             period_start: env.elapsed(),
             period_end: end_of_period(env.now()),
             busy_time: Duration::ZERO,
@@ -134,17 +149,18 @@ impl TaskMetrics {
     }
 
     /// When the gauges have to be brought up to date although nothing has happened: unless they say that the task does
-    /// nothing, and it does nothing.
+    /// nothing, and it does nothing; hot keys have to go meanwhile.
     pub(crate) fn next_wakeup(&self) -> Option<ProcessingTime> {
         let is_at_rest = self.idle.get() == 1000 && self.busy_time + self.backpressured_time < UNSEEN;
+        let is_at_rest = is_at_rest && !self.shows_hot_keys;
         (!is_at_rest).then_some(self.period_end)
     }
 
-    /// Whether a period is over, in which case the gauges now show it.
-    pub(crate) fn roll(&mut self, now: Duration, clock: ProcessingTime) -> bool {
+    /// If a period is over, the gauges show it now.
+    pub(crate) fn roll(&mut self, now: Duration, clock: ProcessingTime) {
         let period = now.saturating_sub(self.period_start);
         if period < PERIOD {
-            return false;
+            return;
         }
         let per_second = |time: Duration| (time.as_secs_f64() / period.as_secs_f64() * 1000.0).round() as i64;
         let (busy, backpressured) = (per_second(self.busy_time), per_second(self.backpressured_time));
@@ -163,7 +179,12 @@ impl TaskMetrics {
         self.period_end = end_of_period(clock);
         self.busy_time = Duration::ZERO;
         self.backpressured_time = Duration::ZERO;
-        true
+        self.is_unmeasured = true;
+    }
+
+    /// Whether a period is over since this was asked last: state is to be measured.
+    pub(crate) fn take_unmeasured(&mut self) -> bool {
+        std::mem::take(&mut self.is_unmeasured)
     }
 }
 

@@ -200,9 +200,8 @@ impl Task {
             self.write_to_sinks().await?;
             let now = self.env.elapsed();
             self.portion.took(before, now.saturating_sub(started));
-            if self.metrics.roll(now, self.env.now()) {
-                self.measure();
-            }
+            self.metrics.roll(now, self.env.now());
+            self.measure_if_due();
             turn += 1;
             if turn == TURN_EVENTS || now.saturating_sub(turn_start) >= TURN {
                 tokio::task::yield_now().await;
@@ -393,11 +392,20 @@ impl Task {
         written
     }
 
+    /// Once in a period.
+    fn measure_if_due(&mut self) {
+        if self.metrics.take_unmeasured() {
+            self.measure();
+        }
+    }
+
+    /// Looks at how much state there is, and which keys are hot.
     fn measure(&mut self) {
         let keyed = self.chain.nodes.iter().filter_map(|n| n.cx.keyed.as_ref());
         let (bytes, entries) = keyed.fold((0, 0), |(b, e), k| (b + k.byte_count(), e + k.entry_count()));
         self.metrics.state_bytes.set(bytes as i64);
         self.metrics.state_entries.set(entries as i64);
+        self.metrics.shows_hot_keys = self.chain.show_hot_keys(self.env.now());
         if let TaskInput::Sorted(sorted) = &self.input {
             self.metrics.sort_bytes.set(sorted.taken.memory_bytes as i64);
             self.metrics.spilled_bytes.set(sorted.taken.spilled_bytes as i64);

@@ -9,6 +9,7 @@ mod checkpoints;
 mod damage;
 mod ending;
 mod failures;
+mod hot_keys;
 mod idleness;
 mod lab;
 mod metrics;

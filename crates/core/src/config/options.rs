@@ -173,6 +173,8 @@ options! {
         "How long a task may take to stop before the job fails for good; 0 waits for ever.";
     METRICS_PROMETHEUS_PORT: u16 = "metrics.reporter.prom.port", "",
         "Port on the loopback address where metrics are served for Prometheus; not served when not set.";
+    HOT_KEYS: bool = "flott.metrics.hot-keys.enabled", "true",
+        "Whether the ten hottest keys of each keyed operator are shown by name in metrics. The names are parts of records: switch it off where these may not be seen.";
     LOG_LEVEL: String = "env.log.level", "INFO",
         "ERROR, WARN, INFO, DEBUG or TRACE.";
     GATHERED_ROWS: usize = "flott.state.gathered-rows", "65536",

@@ -120,7 +120,9 @@ impl<P: CountKey> Operator for ColumnsCountOperator<P> {
         let place = Slots::new(cx);
         self.slots.clear();
         self.slots.extend(keys.values().iter().map(|key| place.of(key)));
-        let table = keyed_of::<P::Native>(&mut cx.keyed)?.table(state);
+        let keyed = keyed_of::<P::Native>(&mut cx.keyed)?;
+        keyed.note_keys(keys.values(), &self.slots);
+        let table = keyed.table(state);
         let mut counts: Vec<u64> = Vec::with_capacity(keys.len());
         table.update_all(
             keys.values(),

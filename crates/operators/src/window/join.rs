@@ -13,7 +13,7 @@ use super::results::{ProcessEvicted, ProcessList};
 use super::{CoGroupFunction, WindowContents, WindowResults};
 use crate::co_process::no_such_input;
 use crate::fire::{Due, advance_event_time};
-use crate::keys::{Keys, Selector, Slots, keyed_rows, keyed_state};
+use crate::keys::{Keys, Selector, keyed_rows, keyed_state};
 use flott_api::function::{Collector, Evictor, OutputTag, Trigger, WindowAssigner};
 use flott_api::key_selector::Owned;
 use flott_api::operator::Progress;
@@ -193,16 +193,15 @@ where
     }
 
     fn process(&mut self, input: usize, batch: Batch, cx: &mut OperatorContext, out: &mut dyn Output) -> Result<()> {
-        let slots = Slots::new(cx);
         match input {
             0 => {
                 let (rows, times) = batch.into_rows::<A>()?;
-                let keys = self.keys1.of(&rows, slots);
+                let keys = self.keys1.of(&rows, cx)?;
                 self.core.add(rows.into_iter().map(Tagged::One).collect(), times, keys, cx, out)
             }
             1 => {
                 let (rows, times) = batch.into_rows::<B>()?;
-                let keys = self.keys2.of(&rows, slots);
+                let keys = self.keys2.of(&rows, cx)?;
                 self.core.add(rows.into_iter().map(Tagged::Two).collect(), times, keys, cx, out)
             }
             _ => Err(no_such_input(input)),

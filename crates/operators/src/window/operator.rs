@@ -3,7 +3,7 @@
 use super::core::{Plan, WindowCore};
 use super::{WindowContents, WindowResults};
 use crate::fire::{Due, advance_event_time};
-use crate::keys::{Keys, Selector, Slots, keyed_rows, keyed_state};
+use crate::keys::{Keys, Selector, keyed_rows, keyed_state};
 use flott_api::function::{Trigger, WindowAssigner};
 use flott_api::operator::Progress;
 use flott_api::{KeyedRows, Operator, OperatorContext, OperatorFactory, Output};
@@ -80,7 +80,7 @@ where
 
     fn process(&mut self, _: usize, batch: Batch, cx: &mut OperatorContext, out: &mut dyn Output) -> Result<()> {
         let (rows, times) = batch.into_rows::<T>()?;
-        let keys = self.keys.of(&rows, Slots::new(cx));
+        let keys = self.keys.of(&rows, cx)?;
         self.core.add(rows, times, keys, cx, out)
     }
 

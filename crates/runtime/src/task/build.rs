@@ -6,7 +6,7 @@ use crate::chain::{Chain, Exit, Link, Node, Target};
 use crate::deploy::TaskSpec;
 use crate::in_flight::replay::{Edge, Replay, Taker};
 use crate::input::barrier::Barriers;
-use crate::metrics::{TaskMetrics, operator_metrics};
+use crate::metrics::{HotKeyGauges, TaskMetrics, hot_key_gauges, operator_metrics};
 use crate::savepoint::restore_tables;
 use crate::sink::SinkTask;
 use crate::snapshot::{SPLITS, SnapshotWriter};
@@ -18,7 +18,7 @@ use flott_api::sink::SinkContext;
 use flott_api::source::ReaderContext;
 use flott_api::{AnySource, RuntimeMode};
 use flott_core::batch::DecodeRows;
-use flott_core::config::{AUTO_WATERMARK_INTERVAL, STATE_WORKING_SET};
+use flott_core::config::{AUTO_WATERMARK_INTERVAL, HOT_KEYS, STATE_WORKING_SET};
 use flott_core::{Error, Result, Watermark, codec, error::ResultExt};
 use flott_graph::{ChainNode, JobVertex, NodeKind};
 use flott_state::OperatorState;
@@ -71,7 +71,8 @@ pub(super) async fn build(mut spec: TaskSpec, running: &Running) -> Result<Task>
                 }
                 let restored = restore_operator(&spec, &mut cx, restore).await;
                 let store = restored.in_context(|| format!("operator `{}`", node.name))?;
-                chain.nodes.push(Node { operator: factory.create()?, cx, links, store });
+                let hot_keys = watch_hot_keys(&spec, &mut cx, &vertex.name)?;
+                chain.nodes.push(Node { operator: factory.create()?, cx, links, store, hot_keys });
             }
             NodeKind::Sink(sink) => {
                 let cx = SinkContext { env: spec.env.clone(), info, config: spec.config.clone(), metrics };
@@ -220,6 +221,17 @@ async fn restore_operator(
     }
     spec.restore_files.restore_operator_state(&restore, &mut cx.state).await?;
     Ok(folder)
+}
+
+/// Has keyed state watch its hot keys, unless the user does not want to have them shown.
+fn watch_hot_keys(spec: &TaskSpec, cx: &mut OperatorContext, task_name: &str) -> Result<Option<HotKeyGauges>> {
+    if !spec.config.get(&HOT_KEYS)? {
+        return Ok(None);
+    }
+    Ok(cx.keyed.as_mut().map(|keyed| {
+        keyed.watch_hot_keys();
+        hot_key_gauges(&spec.metrics, &cx.info, task_name)
+    }))
 }
 
 /// What was in flight for an operator, to be given to it before anything else.

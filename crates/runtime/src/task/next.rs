@@ -42,6 +42,7 @@ impl Task {
         let mut was_held = false;
         let next = std::future::poll_fn(|task| {
             self.metrics.was_held_up(self.env.elapsed(), self.env.now());
+            self.measure_if_due();
             let is_held = self.chain.try_flush(task).is_pending() | self.chain.poll_room(task).is_pending();
             let next = self.poll_next(task, is_held);
             self.metrics.set_held_up(is_held && next.is_pending(), self.env.elapsed());

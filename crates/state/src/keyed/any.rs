@@ -1,9 +1,9 @@
 //! Keyed state seen from outside: by user functions, which have it in their context, and by the runtime, which does
 //! not know its key type.
 
-use super::KeyedState;
 use super::opened::{KeyedPart, SnapshotKind};
 use super::query::{StateAnswer, StateQuery};
+use super::{HotKey, KeyedState};
 use crate::WorkingSet;
 use crate::canonical::{Chunk, StateDescription};
 use crate::store::KeyedStore;
@@ -95,6 +95,11 @@ pub trait AnyKeyedState: Send {
     /// # Errors
     /// As [`KeyedState::query`].
     fn query(&mut self, query: &StateQuery) -> Result<StateAnswer>;
+    /// From now on it is watched which keys are hot.
+    fn watch_hot_keys(&mut self);
+    /// The keys that most records of the last ten seconds had, the hottest first, at most
+    /// [`HOT_KEYS_MAX`](super::HOT_KEYS_MAX); none if they are not watched.
+    fn hot_keys(&mut self, now: ProcessingTime) -> Vec<HotKey>;
     /// In batch mode, at the end of keys: timers that are registered from now on are ignored, as in Flink. They would
     /// be due at once, and one that registers itself again would be so for ever.
     fn quiesce_timers(&mut self);
@@ -171,6 +176,14 @@ impl<K: Key> AnyKeyedState for KeyedState<K> {
 
     fn query(&mut self, query: &StateQuery) -> Result<StateAnswer> {
         KeyedState::query(self, query)
+    }
+
+    fn watch_hot_keys(&mut self) {
+        KeyedState::watch_hot_keys(self);
+    }
+
+    fn hot_keys(&mut self, now: ProcessingTime) -> Vec<HotKey> {
+        KeyedState::hot_keys(self, now)
     }
 
     fn quiesce_timers(&mut self) {

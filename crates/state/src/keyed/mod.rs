@@ -7,6 +7,7 @@
 mod any;
 mod bulk;
 mod file;
+mod hot;
 mod kinds;
 mod map;
 mod opened;
@@ -24,6 +25,7 @@ mod ttl;
 
 pub use crate::checkpoint::{KeyedFiles, StateFile};
 pub use any::{AnyKeyedState, StateAccess};
+pub use hot::{HOT_KEYS_MAX, HotKey};
 pub use kinds::{AggregateFunction, AggregatingState, ListState, MapState, ReducingState, ValueState};
 pub use map::KeyMap;
 pub use opened::{KeyedPart, SnapshotKind, StoreSnapshot};

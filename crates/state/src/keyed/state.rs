@@ -1,5 +1,6 @@
 //! The keyed state of one operator: its tables, its timers, the current key.
 
+use super::hot::HotKeys;
 use super::opened::OpenSnapshot;
 use super::registering::entry_schema;
 use super::restored::Restored;
@@ -82,6 +83,8 @@ pub struct KeyedState<K> {
     /// A snapshot that is not taken in full yet.
     pub(super) opened: Option<OpenSnapshot>,
     pub(super) working_set: Arc<WorkingSet>,
+    /// If someone watches which keys are hot.
+    pub(super) hot: Option<HotKeys<K>>,
 }
 
 impl<K: Key> KeyedState<K> {
@@ -100,6 +103,7 @@ impl<K: Key> KeyedState<K> {
             stored: None,
             opened: None,
             working_set: WorkingSet::fixed(usize::MAX),
+            hot: None,
         }
     }
 
