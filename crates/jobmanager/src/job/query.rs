@@ -33,7 +33,13 @@ impl JobHandle {
         let (answer, answered) = oneshot::channel();
         let question = Question { uid: uid.to_owned(), hash, query, answer };
         self.questions.send(question).await.map_err(|_| over(self.name()))?;
-        answered.await.map_err(|_| Error::unavailable("the task that has the key has stopped; ask again"))?
+        answered.await.map_err(|_| {
+            if self.status().is_terminal() {
+                over(self.name())
+            } else {
+                Error::unavailable("the task that has the key has stopped; ask again")
+            }
+        })?
     }
 }
 
