@@ -14,6 +14,7 @@ use flott_env::{Env, Task};
 use flott_jobmanager::JobHandle;
 use flott_state::checkpoint::{CheckpointStorage, Fate};
 use flott_state::keyed::{StateAnswer, StateQuery};
+use flott_state::store::StateBackend;
 use std::io::Write;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -96,9 +97,9 @@ impl JobExecutor for LocalExecutor {
         let submitted = env.now();
         let name = job.settings.name.clone();
         let progress = ProgressLine::new(env, &name, self.cluster.metrics(), job.graph.unbounded_source().is_none());
-        let (handle, storage) = env.block_on(self.cluster.submit(job))?;
-        let cluster = self.cluster.clone();
-        Ok(Arc::new(LocalJob { name, cluster, handle, storage, progress, submitted, ended: Mutex::new(None) }))
+        let (handle, storage, backend) = env.block_on(self.cluster.submit(job))?;
+        let (cluster, backend) = (self.cluster.clone(), Mutex::new(backend));
+        Ok(Arc::new(LocalJob { name, cluster, handle, storage, backend, progress, submitted, ended: Mutex::new(None) }))
     }
 }
 
@@ -125,11 +126,18 @@ impl LocalExecutor {
     }
 }
 
+/// How long the stores of a job may take to close after its end.
+const STORES_TIMEOUT: Duration = Duration::from_secs(30);
+/// How often that is looked at.
+const STORES_INTERVAL: Duration = Duration::from_millis(2);
+
 struct LocalJob {
     name: String,
     cluster: MiniCluster,
     handle: JobHandle,
     storage: CheckpointStorage,
+    /// Until its stores are closed.
+    backend: Mutex<Option<Arc<dyn StateBackend>>>,
     progress: ProgressLine,
     submitted: ProcessingTime,
     ended: Mutex<Option<ProcessingTime>>,
@@ -138,9 +146,27 @@ struct LocalJob {
 impl LocalJob {
     async fn result(&self) -> Result<JobStatus> {
         let result = self.handle.result().await;
+        self.stores_closed().await;
         progress::clear();
         self.ended.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(self.cluster.env().now());
         Ok(result?.status)
+    }
+}
+
+impl LocalJob {
+    /// Waits until the job's stores are closed: a snapshot may still be under way. The process may end behind this, and a
+    /// store that is being closed then could bring it down.
+    async fn stores_closed(&self) {
+        let backend = self.backend.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let env = self.cluster.env();
+        let closed = async {
+            while backend.as_ref().is_some_and(|backend| backend.open_stores() > 0) {
+                env.sleep(STORES_INTERVAL).await;
+            }
+        };
+        if env.timeout(STORES_TIMEOUT, closed).await.is_none() {
+            tracing::warn!("stores of job `{}` are still open {STORES_TIMEOUT:?} after its end", self.name);
+        }
     }
 }
 

@@ -64,14 +64,20 @@ impl MiniCluster {
         &self.metrics
     }
 
-    /// Starts a job, with its checkpoints where its options say; returns that place too.
+    /// Starts a job, with its checkpoints where its options say; returns that place too, and the state backend if it has
+    /// stores.
     ///
     /// # Errors
     /// `Invalid` when the job, an option or the checkpoint to start from is wrong: nothing has run then.
-    pub async fn submit(&self, job: JobSubmission) -> Result<(JobHandle, CheckpointStorage)> {
+    pub async fn submit(
+        &self,
+        job: JobSubmission,
+    ) -> Result<(JobHandle, CheckpointStorage, Option<Arc<dyn StateBackend>>)> {
         let storage = self.storage(&job.config)?;
-        let handle = self.submit_through(job, &storage, |gateway, events| (gateway, events)).await?;
-        Ok((handle, storage))
+        self.memory.configure(&job.config)?;
+        let backend = self.backend(&job.config)?;
+        let handle = self.start(job, &storage, backend.clone(), |gateway, events| (gateway, events)).await?;
+        Ok((handle, storage, backend))
     }
 
     /// What would become of each operator and state if the job were started from the checkpoint or savepoint at `path`. It
@@ -111,6 +117,18 @@ impl MiniCluster {
         storage: &CheckpointStorage,
         interpose: impl FnOnce(Arc<dyn TaskGateway>, TaskEvents) -> (Arc<dyn TaskGateway>, TaskEvents),
     ) -> Result<JobHandle> {
+        self.memory.configure(&job.config)?;
+        let backend = self.backend(&job.config)?;
+        self.start(job, storage, backend, interpose).await
+    }
+
+    async fn start(
+        &self,
+        job: JobSubmission,
+        storage: &CheckpointStorage,
+        backend: Option<Arc<dyn StateBackend>>,
+        interpose: impl FnOnce(Arc<dyn TaskGateway>, TaskEvents) -> (Arc<dyn TaskGateway>, TaskEvents),
+    ) -> Result<JobHandle> {
         for (key, nearest) in job.config.check()? {
             let hint = nearest.map(|n| format!("; did you mean `{n}`?")).unwrap_or_default();
             tracing::warn!("option `{key}` is not known to Flott and has no effect{hint}");
@@ -118,8 +136,6 @@ impl MiniCluster {
         for (key, why) in job.config.without_effect() {
             tracing::warn!("option `{key}` has no effect in Flott: {why}");
         }
-        self.memory.configure(&job.config)?;
-        let backend = self.backend(&job.config)?;
         let barriers = BarrierRule::from_config(&job.config)?;
         let config = Arc::new(job.config);
         let mut graph = JobGraph::build(&job.graph, &job.settings)?;

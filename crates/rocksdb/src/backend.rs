@@ -14,7 +14,7 @@ use flott_core::{Configuration, Error, Result};
 use flott_state::store::{KeyedStore, OpenStore, StateBackend};
 use rocksdb::{Cache, Env, WriteBufferManager};
 use std::path::Path;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 /// The least memory that stores work with, in bytes.
@@ -38,6 +38,24 @@ pub(crate) struct Shared {
     /// The part of the memory that write buffers may take.
     ratio: f64,
     stores: Mutex<Vec<Weak<RocksStore>>>,
+    /// Stores that are open or being closed.
+    open: AtomicUsize,
+}
+
+/// Counts a store as long as it is open or being closed.
+pub(crate) struct OpenStores(Arc<Shared>);
+
+impl OpenStores {
+    pub(crate) fn one_more(shared: &Arc<Shared>) -> OpenStores {
+        shared.open.fetch_add(1, Ordering::AcqRel);
+        OpenStores(shared.clone())
+    }
+}
+
+impl Drop for OpenStores {
+    fn drop(&mut self) {
+        self.0.open.fetch_sub(1, Ordering::AcqRel);
+    }
 }
 
 /// What all open stores of a [`RocksBackend`] have and do.
@@ -103,6 +121,7 @@ impl RocksBackend {
             memory: AtomicU64::new(memory.0),
             ratio,
             stores: Mutex::default(),
+            open: AtomicUsize::new(0),
         };
         Ok(RocksBackend { shared: Arc::new(shared), memory_max: fixed.map_or(u64::MAX, |fixed| fixed.0) })
     }
@@ -146,6 +165,10 @@ impl StateBackend for RocksBackend {
 
     fn open(&self, open: OpenStore<'_>) -> Result<Arc<dyn KeyedStore>> {
         Ok(self.open_store(&open)?)
+    }
+
+    fn open_stores(&self) -> usize {
+        self.shared.open.load(Ordering::Acquire)
     }
 
     fn memory_used(&self) -> u64 {

@@ -1,6 +1,6 @@
 //! The keyed state of one operator in one subtask, in a RocksDB database.
 
-use crate::backend::{RocksMetrics, Shared};
+use crate::backend::{OpenStores, RocksMetrics, Shared};
 use crate::expiry::Expiry;
 use crate::failure::{failed_on, stalled};
 use crate::files::{self, Names};
@@ -39,6 +39,8 @@ pub struct RocksStore {
     write_buffer: AtomicU64,
     /// Failed flushes and compactions that have been got over.
     background_errors: AtomicU64,
+    /// Dropped after the database.
+    _open: OpenStores,
 }
 
 impl RocksStore {
@@ -47,6 +49,7 @@ impl RocksStore {
         // A block that was read for one key is seldom needed again: the layer above keeps the keys that are.
         read.fill_cache(false);
         let write_buffer = AtomicU64::new(0);
+        let open = OpenStores::one_more(&shared);
         RocksStore {
             db,
             folder,
@@ -58,6 +61,7 @@ impl RocksStore {
             write_buffer_max: u64::MAX,
             write_buffer,
             background_errors: AtomicU64::new(0),
+            _open: open,
         }
     }
 

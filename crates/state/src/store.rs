@@ -157,6 +157,12 @@ pub trait StateBackend: Send + Sync {
     /// `Corrupt` when a snapshot cannot be read, naming the file; `Limit` when the disk is full.
     fn open(&self, open: OpenStore<'_>) -> Result<Arc<dyn KeyedStore>>;
 
+    /// Stores that are open, or being closed. A process should not end before there are none: what closes them would go on
+    /// while it is being torn down.
+    fn open_stores(&self) -> usize {
+        0
+    }
+
     /// Bytes of memory that all stores take now, of what they may give back.
     fn memory_used(&self) -> u64 {
         0
