@@ -190,7 +190,7 @@ impl Input {
         }
     }
 
-    /// Batches may be made of up to so many rows, or a little more, when that is wanted ([`Input::gather`]).
+    /// Batches may be made of up to so many rows, or a little more, when that is wanted.
     #[must_use]
     pub fn with_gathered(mut self, rows: usize) -> Self {
         self.gathered_rows = rows;
