@@ -201,23 +201,40 @@ fn a_job_is_run_with_its_parallelism_and_goes_on_from_its_latest_checkpoint() {
     assert_eq!(files(), written);
 }
 
+/// Runs a job in a folder and returns it with its last checkpoint.
+fn with_checkpoint(folder: &Path) -> (String, String) {
+    let job = example("fraud_detection");
+    let options = ["--checkpoint-dir", "kept", "--checkpoint-interval", "50 ms"];
+    let ran = flott_in(folder, folder, &[&["run"][..], &options, &[&job, "--output", "out"]].concat());
+    assert_eq!(ran.code, 0, "{}", ran.errors);
+    let mut found = Vec::new();
+    for job in fs::read_dir(folder.join("kept")).unwrap() {
+        let entries = fs::read_dir(job.unwrap().path()).unwrap().map(|entry| entry.unwrap().path());
+        found.extend(entries.filter(|path| path.display().to_string().contains("/chk-")));
+    }
+    (job, found.pop().unwrap().display().to_string())
+}
+
+#[cfg(feature = "query")]
+#[test]
+fn sql_is_asked_of_a_checkpoint() {
+    let folder = TempDir::new().unwrap();
+    let (_, checkpoint) = with_checkpoint(folder.path());
+    let ask = |sql: &str| {
+        let arguments = ["savepoint", "query", &checkpoint, sql, "--format", "csv"];
+        let asked = flott_in(folder.path(), folder.path(), &arguments);
+        assert_eq!(asked.code, 0, "{}", asked.errors);
+        asked.said
+    };
+    // What is left at the end of the job: what its sink has to say.
+    assert_eq!(ask("SELECT count(*) AS n FROM sink__text_files.sink_writer"), "n\n1\n");
+}
+
 #[test]
 fn a_checkpoint_is_compared_with_jobs_and_made_into_tables() {
     let folder = TempDir::new().unwrap();
     let call = |arguments: &[&str]| flott_in(folder.path(), folder.path(), arguments);
-    let job = example("fraud_detection");
-    let options = ["--checkpoint-dir", "kept", "--checkpoint-interval", "50 ms"];
-    let ran = call(&[&["run"][..], &options, &[&job, "--output", "out"]].concat());
-    assert_eq!(ran.code, 0, "{}", ran.errors);
-    let path = |pattern: &str| {
-        let mut found = Vec::new();
-        for job in fs::read_dir(folder.path().join("kept")).unwrap() {
-            let checkpoints = fs::read_dir(job.unwrap().path()).unwrap().map(|entry| entry.unwrap().path());
-            found.extend(checkpoints.filter(|path| path.display().to_string().contains(pattern)));
-        }
-        found.pop().unwrap().display().to_string()
-    };
-    let checkpoint = path("/chk-");
+    let (job, checkpoint) = with_checkpoint(folder.path());
 
     let same = call(&["savepoint", "diff", &checkpoint, "-p", "2", &job]);
     assert_eq!(same.code, 0, "{}", same.errors);

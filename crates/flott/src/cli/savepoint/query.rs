@@ -38,7 +38,7 @@ impl Query {
         let config = self.options.configuration()?;
         // A checkpoint has no tables; they are made for the time of the question.
         let (savepoint, _made) = match flott_savepoint::Snapshot::open(&self.path, &config)? {
-            flott_savepoint::Snapshot::Savepoint(savepoint) => (savepoint, None),
+            flott_savepoint::Snapshot::Savepoint(savepoint) => (*savepoint, None),
             flott_savepoint::Snapshot::Checkpoint { .. } => {
                 let made = tempfile::tempdir().map_err(|e| flott_core::Error::io("a temporary folder", e))?;
                 let target = made.path().display().to_string();
