@@ -97,7 +97,7 @@ fn what_a_key_has_is_seen_while_the_stream_goes_on() {
             &["another type", "String", "u64"],
         );
         refused(job.query_value::<u64, bool>("kinds", "count", &1).unwrap_err(), &["state `count`", "the job's type"]);
-        refused(job.query_list::<u64, u64>("kinds", "count", &1).unwrap_err(), &["of kind Value"]);
+        refused(job.query_list::<u64, u64>("kinds", "count", &1).unwrap_err(), &["of kind value, not list"]);
         refused(job.query_value::<u64, u64>("kinds", "_timers/event/user", &1).unwrap_err(), &["by time first"]);
         job.cancel();
         job.wait().unwrap();

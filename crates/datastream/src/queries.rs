@@ -56,7 +56,7 @@ fn decoder<V: Data>(answer: &StateAnswer, kinds: &[TableKind], written: &Schema)
     let name = &answer.state.name;
     if !kinds.contains(&answer.state.table.kind) {
         return Err(Error::invalid(format!(
-            "state `{name}` is of kind {:?}, not {:?}; ask for what it is",
+            "state `{name}` is of kind {}, not {}; ask for what it is",
             answer.state.table.kind, kinds[0]
         )));
     }

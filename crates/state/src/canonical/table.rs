@@ -2,6 +2,7 @@
 
 use flott_core::schema::Schema;
 use serde::{Deserialize, Serialize};
+use std::fmt;
 
 /// The kind of a state, which says what a row of its table is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -25,6 +26,22 @@ pub enum TableKind {
     OperatorList,
     /// An entry of a map that every subtask has.
     Broadcast,
+}
+
+impl fmt::Display for TableKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            TableKind::Value => "value",
+            TableKind::Reducing => "reducing",
+            TableKind::Aggregating => "aggregating",
+            TableKind::List => "list",
+            TableKind::Map => "map",
+            TableKind::EventTimers => "timers by event time",
+            TableKind::ProcessingTimers => "timers by the clock",
+            TableKind::OperatorList => "operator list",
+            TableKind::Broadcast => "broadcast",
+        })
+    }
 }
 
 impl TableKind {

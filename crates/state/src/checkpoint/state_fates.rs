@@ -38,7 +38,7 @@ pub struct StateReport {
     /// Its name.
     pub name: String,
     /// What kind of state it is.
-    pub kind: &'static str,
+    pub kind: TableKind,
     /// What becomes of it.
     pub fate: StateFate,
 }
@@ -55,12 +55,12 @@ pub fn compare_states(found: &OperatorMetadata, job: &JobStates) -> Vec<StateRep
             None if !is_described => StateFate::Kept,
             None => StateFate::New,
         };
-        reports.push(StateReport { name: state.name.clone(), kind: kind(state.table.kind), fate });
+        reports.push(StateReport { name: state.name.clone(), kind: state.table.kind, fate });
     }
     let was_dropped = |was: &&Arc<StateDescription>| job.keyed.iter().all(|state| state.name != was.name);
     reports.extend(found.states.iter().filter(was_dropped).map(|was| StateReport {
         name: was.name.clone(),
-        kind: kind(was.table.kind),
+        kind: was.table.kind,
         fate: StateFate::Dropped,
     }));
     let mut lists = BTreeMap::new();
@@ -143,22 +143,8 @@ fn incompatible(part: &str, reasons: &[String], was: &Schema, is: &Schema) -> St
     ))
 }
 
-fn kind(kind: TableKind) -> &'static str {
-    match kind {
-        TableKind::Value => "value",
-        TableKind::Reducing => "reducing",
-        TableKind::Aggregating => "aggregating",
-        TableKind::List => "list",
-        TableKind::Map => "map",
-        TableKind::EventTimers => "event-time timers",
-        TableKind::ProcessingTimers => "processing-time timers",
-        TableKind::OperatorList => "operator list",
-        TableKind::Broadcast => "broadcast map",
-    }
-}
-
-fn list_kind(redistribution: Redistribution) -> &'static str {
-    kind(if redistribution == Redistribution::Broadcast { TableKind::Broadcast } else { TableKind::OperatorList })
+fn list_kind(redistribution: Redistribution) -> TableKind {
+    if redistribution == Redistribution::Broadcast { TableKind::Broadcast } else { TableKind::OperatorList }
 }
 
 impl fmt::Display for StateReport {

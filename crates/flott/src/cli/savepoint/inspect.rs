@@ -134,19 +134,9 @@ fn key_groups(files: &[TableFile]) -> Option<(u16, u16)> {
     Some((ranges().map(|range| range.start).min()?, ranges().map(|range| range.end - 1).max()?))
 }
 
-fn kind_text(kind: TableKind, redistribution: Option<Redistribution>) -> &'static str {
-    match (kind, redistribution) {
-        (TableKind::Value, _) => "value",
-        (TableKind::Reducing, _) => "reducing",
-        (TableKind::Aggregating, _) => "aggregating",
-        (TableKind::List, _) => "list",
-        (TableKind::Map, _) => "map",
-        (TableKind::EventTimers, _) => "timers by event time",
-        (TableKind::ProcessingTimers, _) => "timers by the clock",
-        (TableKind::OperatorList, Some(Redistribution::Union)) => "operator list, union",
-        (TableKind::OperatorList, _) => "operator list",
-        (TableKind::Broadcast, _) => "broadcast",
-    }
+fn kind_text(kind: TableKind, redistribution: Option<Redistribution>) -> String {
+    let union = if redistribution == Some(Redistribution::Union) { ", union" } else { "" };
+    format!("{kind}{union}")
 }
 
 fn kind_of(metadata: &CheckpointMetadata) -> &'static str {
