@@ -23,6 +23,8 @@ pub(crate) struct Bench {
     pub(crate) runs: usize,
     pub(crate) scale: f64,
     pub(crate) text: Option<PathBuf>,
+    /// Where checkpoints go that are restored; into a folder that is dropped afterwards, if nothing is said.
+    pub(crate) checkpoints: Option<String>,
     pub(crate) flink: Option<Flink>,
 }
 

@@ -39,7 +39,7 @@ pub(crate) struct Sample {
     pub(crate) value: f64,
     /// What it measures beside that.
     #[serde(default)]
-    pub(crate) beside: f64,
+    pub(crate) beside: Vec<f64>,
 }
 
 impl Sample {
@@ -192,7 +192,7 @@ impl Meter {
     /// What so many records have taken until now.
     pub(crate) fn stop(&self, events: u64) -> Result<Sample, Failure> {
         let (wall_s, cpu_s) = (self.start.elapsed().as_secs_f64(), cpu_seconds()? - self.cpu_s);
-        Ok(Sample { events, cpu_s, wall_s, rss_mb: memory_mib("self", "VmHWM:")?, value: 0.0, beside: 0.0 })
+        Ok(Sample { events, cpu_s, wall_s, rss_mb: memory_mib("self", "VmHWM:")?, value: 0.0, beside: Vec::new() })
     }
 }
 

@@ -33,7 +33,7 @@ const USAGE: &str = "\
 Usage: flott-benches engine|state [OPTIONS]
 
 Prints one line of JSON per case:
-  {\"bench\":\"engine\",\"case\":..,\"value\":..,\"unit\":..,\"peer\":{name: value},\"bar\":..,\"holds\":true|false}
+  {\"bench\":\"engine\",\"case\":..,\"value\":..,\"unit\":..,\"peer\":{name: value},\"bar\":..,\"also\":{..},\"holds\":true|false}
 
 Options:
   --case NAME         only the cases whose names begin so
@@ -41,6 +41,7 @@ Options:
   --runs N            measured runs of each engine, 3 when not given; the value is the median
   --scale X           X times as many records, for a quick look (0.1) or a quiet machine (3)
   --text FILE         the text of the word count; made from the documentation of crates when not given
+  --checkpoints URL   where the checkpoint goes that is restored; a folder that is dropped, when not given
   --peer flink        also run Apache Flink, where it has the same job
   --flink-peer PATH   the harness that runs it, run.py
   --flink-cache DIR   where the harness keeps Flink (330 MB), target/flink when not given
@@ -90,6 +91,7 @@ fn run_cases(group: &str, cases: impl Iterator<Item = &'static Case>, args: &Par
         runs: args.get_or("runs", 3)?,
         scale: args.get_or("scale", 1.0)?,
         text: args.get("text").map(Into::into),
+        checkpoints: args.get("checkpoints").map(Into::into),
         flink,
     };
     let mut failed = Vec::new();

@@ -11,6 +11,7 @@ pub(crate) struct Line {
     unit: &'static str,
     peers: BTreeMap<String, f64>,
     bar: Bar,
+    also: BTreeMap<String, (f64, Bar)>,
 }
 
 /// What the value must reach.
@@ -21,9 +22,20 @@ pub(crate) enum Bar {
     Below(f64),
 }
 
+impl Bar {
+    /// The bar, and whether a value is on its right side.
+    fn check(self, value: f64) -> (f64, bool) {
+        match self {
+            Bar::AtLeast(bar) => (rounded(bar), value >= bar),
+            Bar::AtMost(bar) => (rounded(bar), value <= bar),
+            Bar::Below(bar) => (rounded(bar), value < bar),
+        }
+    }
+}
+
 impl Line {
     pub(crate) fn new(value: f64, unit: &'static str, bar: Bar) -> Self {
-        Line { value, unit, peers: BTreeMap::new(), bar }
+        Line { value, unit, peers: BTreeMap::new(), bar, also: BTreeMap::new() }
     }
 
     /// Another engine's value, in the same unit.
@@ -42,15 +54,21 @@ impl Line {
         }
     }
 
+    /// Another value that has a bar of its own; its name says its unit.
+    #[must_use]
+    pub(crate) fn and(mut self, name: &str, value: f64, bar: Bar) -> Self {
+        self.also.insert(name.to_owned(), (value, bar));
+        self
+    }
+
     /// Prints it.
     pub(crate) fn print(self, bench: &str, case: &str) -> Result<(), Failure> {
-        let (bar, holds) = match self.bar {
-            Bar::AtLeast(bar) => (bar, self.value >= bar),
-            Bar::AtMost(bar) => (bar, self.value <= bar),
-            Bar::Below(bar) => (bar, self.value < bar),
-        };
+        let (bar, holds) = self.bar.check(self.value);
         let peer = (!self.peers.is_empty()).then_some(self.peers);
-        let json = Json { bench, case, value: rounded(self.value), unit: self.unit, peer, bar: rounded(bar), holds };
+        let also: BTreeMap<_, _> =
+            self.also.iter().map(|(name, (value, bar))| (name.as_str(), Also::new(*value, *bar))).collect();
+        let holds = holds && also.values().all(|also| also.holds);
+        let json = Json { bench, case, value: rounded(self.value), unit: self.unit, peer, bar, also, holds };
         println!("{}", serde_json::to_string(&json)?);
         Ok(())
     }
@@ -65,7 +83,24 @@ struct Json<'a> {
     unit: &'a str,
     peer: Option<BTreeMap<String, f64>>,
     bar: f64,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    also: BTreeMap<&'a str, Also>,
+    /// All bars.
     holds: bool,
+}
+
+#[derive(Serialize)]
+struct Also {
+    value: f64,
+    bar: f64,
+    holds: bool,
+}
+
+impl Also {
+    fn new(value: f64, bar: Bar) -> Also {
+        let (bar, holds) = bar.check(value);
+        Also { value: rounded(value), bar, holds }
+    }
 }
 
 /// The middle one; of an even number the mean of the two in the middle.

@@ -5,7 +5,6 @@ use crate::bench::Failure;
 use crate::engine::numbers::{environment, mix};
 use flott::prelude::*;
 use flott_core::config::ByteSize;
-use std::path::Path;
 use std::time::Duration;
 
 /// A count, and something beside it.
@@ -31,12 +30,12 @@ pub(super) fn memory(keys: u64) -> ByteSize {
     ByteSize((keys * MEMORY).max(MEMORY_MIN))
 }
 
-/// An environment with its state on `backend` and checkpoints in `folder`, for so many accounts.
+/// An environment with its state on `backend` and checkpoints in a folder or at a URL, for so many accounts.
 pub(super) fn on(
     backend: &str,
     slots: u64,
     keys: u64,
-    folder: &Path,
+    checkpoints: &str,
     interval: Option<Duration>,
 ) -> Result<StreamExecutionEnvironment, Failure> {
     let env = environment(slots)?;
@@ -44,7 +43,7 @@ pub(super) fn on(
         env.enable_checkpointing(interval);
     }
     let working_set = ByteSize((keys * WORKING_SET).max(WORKING_SET_MIN) / slots);
-    env.configure("execution.checkpointing.dir", folder.display().to_string());
+    env.configure("execution.checkpointing.dir", checkpoints);
     env.configure("state.backend.type", backend);
     env.configure("state.backend.rocksdb.memory.fixed-per-tm", memory(keys).to_string());
     env.configure("flott.state.working-set.size", working_set.to_string());

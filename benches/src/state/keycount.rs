@@ -9,7 +9,7 @@ use std::time::Duration;
 
 pub(crate) const CASE: Case = Case {
     name: "keycount_rocksdb",
-    about: "running count over 1 M keys on rocksdb, all of them in the working set; at least 0.7 x the heap",
+    about: "running count over 1 M keys on rocksdb, all of them in the working set; at least 0.7 x the heap, 20 x Flink",
     measure,
     child,
 };
@@ -17,6 +17,8 @@ pub(crate) const CASE: Case = Case {
 /// Enough for more than one checkpoint.
 const RECORDS: u64 = 300_000_000;
 const BAR_RATIO: f64 = 0.7;
+/// 20 times what Flink 2.3 does on RocksDB on the same kind of machine.
+const BAR: f64 = 20.0 * 0.24;
 const INTERVAL: Duration = Duration::from_secs(10);
 
 fn measure(bench: &Bench) -> Result<Line, Failure> {
@@ -24,7 +26,8 @@ fn measure(bench: &Bench) -> Result<Line, Failure> {
     let [rocksdb, heap] = bench.in_turns([run("rocksdb"), run("hashmap")])?;
     let ratios = rocksdb.iter().zip(&heap).map(|(a, b)| a.mega_per_cpu_second() / b.mega_per_cpu_second());
     let (ratio, value) = (median(ratios), throughput(&rocksdb));
-    Ok(Line::new(value, RECORDS_PER_CPU_SECOND, Bar::AtLeast(BAR_RATIO * value / ratio))
+    Ok(Line::new(value, RECORDS_PER_CPU_SECOND, Bar::AtLeast(BAR))
+        .and("times of the heap", ratio, Bar::AtLeast(BAR_RATIO))
         .with_peer("hashmap", throughput(&heap)))
 }
 

@@ -1,9 +1,10 @@
 //! The cases of `state`: one file each, one line here.
 
 mod accounts;
+mod heap_checkpoint;
+mod held;
 mod incremental;
 mod keycount;
-mod pause;
 mod restore;
 mod unaligned;
 mod update;
@@ -12,4 +13,4 @@ use crate::bench::Case;
 
 /// Every case, in the order in which they run.
 pub(crate) const CASES: &[Case] =
-    &[keycount::CASE, update::CASE, incremental::CASE, pause::CASE, restore::CASE, unaligned::CASE];
+    &[keycount::CASE, update::CASE, incremental::CASE, heap_checkpoint::CASE, restore::CASE, unaligned::CASE];

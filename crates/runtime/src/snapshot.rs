@@ -80,7 +80,7 @@ impl SnapshotWriter {
 }
 
 /// So many bytes of keyed state are taken before the next record has its turn.
-const SLICE_BYTES: usize = 256 << 10;
+const SLICE_BYTES: usize = 64 << 10;
 
 /// The state of one operator.
 struct OperatorParts {

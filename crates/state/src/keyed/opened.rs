@@ -159,7 +159,8 @@ impl<K: Key> KeyedState<K> {
             )));
         }
         let states = self.descriptions();
-        let progress = if self.stored.is_some() {
+        let progress = if let Some(stored) = &self.stored {
+            stored.store.on_snapshot();
             self.tables.iter_mut().for_each(|t| t.table.open(Take::Unwritten));
             Progress::Store { tables: self.tables.len(), table: 0, place: 0 }
         } else {

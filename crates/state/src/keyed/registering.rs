@@ -6,7 +6,7 @@ use super::state::{KeyedState, Named, TableId};
 use super::table::{Arrange, NamesForm, StateTable};
 use super::ttl::Ttl;
 use crate::canonical::{Chunk, EntrySchema, StateDescription, TableKind};
-use crate::store::StateNumber;
+use crate::store::{KeyedStore, StateNumber};
 use bytes::Bytes;
 use flott_core::schema::Schema;
 use flott_core::time::millis;

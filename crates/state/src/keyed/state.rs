@@ -121,7 +121,7 @@ impl<K: Key> KeyedState<K> {
         if !self.tables.is_empty() {
             return Err(Error::internal("keyed state was put on a store after states were registered"));
         }
-        self.stored = Some(StoredState::new(store));
+        self.stored = Some(StoredState::new(store, working_set.clone()));
         self.use_memory(working_set);
         Ok(())
     }

@@ -3,6 +3,7 @@
 use super::opened::{SharedFiles, StoreSnapshot};
 use super::shape::StateShape;
 use super::state::{KeyedState, Named};
+use super::table::WriteBehind;
 use crate::WorkingSet;
 use crate::canonical::StateDescription;
 use crate::store::{ABOUT_GROUP, KeyedStore, Rows, StateNumber, WriteBatch, store_key};
@@ -14,15 +15,15 @@ const FROZEN_VISITS: usize = 4;
 
 /// A store, and what its owner knows of it.
 pub(super) struct StoredState {
-    pub store: Arc<dyn KeyedStore>,
+    pub store: Arc<WriteBehind>,
     shared: Arc<SharedFiles>,
     /// The table and the group at which memory is made free next.
     hand: (usize, usize),
 }
 
 impl StoredState {
-    pub fn new(store: Arc<dyn KeyedStore>) -> StoredState {
-        StoredState { store, shared: Arc::default(), hand: (0, 0) }
+    pub fn new(store: Arc<dyn KeyedStore>, working_set: Arc<WorkingSet>) -> StoredState {
+        StoredState { store: Arc::new(WriteBehind::new(store, working_set)), shared: Arc::default(), hand: (0, 0) }
     }
 
     /// Nothing of the state, whose memory is `working_set`, is written from now on, until the result is dropped.

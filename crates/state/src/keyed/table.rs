@@ -21,6 +21,7 @@ mod readers;
 mod restore;
 mod snapshot;
 mod stored;
+mod write_behind;
 
 pub(super) use clock::Take;
 pub(super) use encode::NamesForm;
@@ -29,6 +30,7 @@ pub(super) use layout::Arrange;
 pub(super) use readers::Readers;
 pub(super) use snapshot::{AnyTable, Counts};
 pub(super) use stored::group_range;
+pub(super) use write_behind::WriteBehind;
 
 use clock::Clock;
 use encode::Form;

@@ -149,6 +149,11 @@ impl Encoded {
         }));
     }
 
+    /// Bytes, and how many entries and removals they are, in a store's form.
+    pub fn size(&self) -> (usize, usize) {
+        (self.bytes.len(), self.rows.len())
+    }
+
     /// In a store's form: everything in the order of keys. Of a key that was removed and put the value counts.
     pub fn sort_into(&mut self, batch: &mut WriteBatch) {
         let Encoded { bytes, rows, .. } = self;
@@ -162,7 +167,6 @@ impl Encoded {
                 None => batch.delete(key(row)),
             }
         }
-        self.clear();
     }
 
     pub fn clear(&mut self) {

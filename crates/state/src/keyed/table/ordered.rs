@@ -6,6 +6,7 @@ use super::encode::Form;
 use super::part::Mark;
 use super::stored::group_range;
 use super::{KeySlot, StateTable};
+use crate::store::KeyedStore;
 use flott_core::{Data, Key, KeyGroup, Result};
 use std::collections::BTreeMap;
 

@@ -6,6 +6,7 @@ use super::readers::Readers;
 use super::stored::group_range;
 use super::{Counts, Form, KeySlot, StateTable};
 use crate::canonical::{Entries, StateDescription};
+use crate::store::KeyedStore;
 use flott_core::{Data, Error, Key, KeyGroup, Result};
 
 impl<K: Key, N: Key, V: Data> StateTable<K, N, V> {

@@ -5,6 +5,7 @@ use super::group::Group;
 use super::layout::{Cursor, Layout, Place};
 use super::names::Names;
 use super::part::Mark;
+use super::write_behind::WriteBehind;
 use super::{Arrange, KeySlot, StateTable};
 use crate::store::{KEY_HEAD, KeyedStore, Rows, StateNumber, WriteBatch, store_key};
 use flott_core::{Data, Key, KeyGroup, Result, codec};
@@ -19,7 +20,7 @@ const SAMPLE_BYTES_MAX: usize = 64 << 10;
 
 /// A table's store, and memory that is used again.
 pub(super) struct Stored<K, N> {
-    pub store: Arc<dyn KeyedStore>,
+    pub store: Arc<WriteBehind>,
     /// What was looked up for the batch at hand and is not there.
     absent: Names<K, N>,
     keys: Rows,
@@ -32,7 +33,7 @@ pub(super) struct Stored<K, N> {
 }
 
 impl<K, N> Stored<K, N> {
-    pub fn new(store: Arc<dyn KeyedStore>) -> Self {
+    pub fn new(store: Arc<WriteBehind>) -> Self {
         Stored {
             store,
             absent: Names::default(),
@@ -113,7 +114,7 @@ impl<K: Key, N: Key, V: Data> StateTable<K, N, V> {
     /// Puts the table, which is empty, on a store. `is_new`: the store has nothing of this state.
     pub(in crate::keyed) fn put_on(
         &mut self,
-        store: Arc<dyn KeyedStore>,
+        store: Arc<WriteBehind>,
         (number, is_new): (StateNumber, bool),
         names: NamesForm<K, N>,
         stamp: Option<fn(&V) -> i64>,
@@ -246,17 +247,28 @@ impl<K: Key, N: Key, V: Data> StateTable<K, N, V> {
         let Stored { store, encoded, batch, seen, .. } = &mut **stored;
         encoded.clear();
         self.groups[place].take_unwritten(&self.about, key_group, encoded)?;
-        write(store, encoded, batch, seen)
+        let (bytes, rows) = encoded.size();
+        *seen = (seen.0 + bytes as u64, seen.1 + rows as u64);
+        batch.clear();
+        encoded.sort_into(batch);
+        if !batch.is_empty() {
+            store.write(batch)?;
+        }
+        Ok(bytes)
     }
 
-    /// Writes what the open snapshot holds of one group.
+    /// Writes what the open snapshot holds of one group, in time for the snapshot.
     pub(super) fn write_open(&mut self, place: usize) -> Result<usize> {
         let Some(stored) = &mut self.stored else { return Ok(0) };
         let key_group = KeyGroup(self.range.start + place as u16);
-        let Stored { store, encoded, batch, seen, .. } = &mut **stored;
-        encoded.clear();
-        self.groups[place].take_open(&self.about, key_group, encoded)?;
-        write(store, encoded, batch, seen)
+        let mut encoded = Encoded::default();
+        self.groups[place].take_open(&self.about, key_group, &mut encoded)?;
+        let (bytes, rows) = encoded.size();
+        stored.seen = (stored.seen.0 + bytes as u64, stored.seen.1 + rows as u64);
+        if rows > 0 {
+            stored.store.write_later(encoded)?;
+        }
+        Ok(bytes)
     }
 
     pub(in crate::keyed) fn is_on_store(&self) -> bool {
@@ -397,22 +409,6 @@ fn read<K: Key, N: Key, V: Data>(
     let Some(bytes) = bytes else { return Ok(None) };
     *seen = (seen.0 + bytes.len() as u64, seen.1 + 1);
     form.read(bytes).map(Some)
-}
-
-fn write(
-    store: &Arc<dyn KeyedStore>,
-    encoded: &mut Encoded,
-    batch: &mut WriteBatch,
-    seen: &mut (u64, u64),
-) -> Result<usize> {
-    batch.clear();
-    encoded.sort_into(batch);
-    let bytes = batch.byte_count();
-    *seen = (seen.0 + bytes as u64, seen.1 + batch.len() as u64);
-    if !batch.is_empty() {
-        store.write(batch)?;
-    }
-    Ok(bytes)
 }
 
 impl<K: Key, N: Key, V: Data> Group<K, N, V> {
