@@ -5,8 +5,8 @@
 //! (not `<=`), as in Flink (`IntervalJoinOperator`).
 
 use crate::co_process::no_such_input;
+use crate::due::DuePanes;
 use crate::keys::{Keys, Selector, Slots, keyed_rows, keyed_state};
-use crate::window::DuePanes;
 use flott_api::context::keyed_of;
 use flott_api::function::position::Position;
 use flott_api::function::{
@@ -255,6 +255,7 @@ impl<K: Key, F: ProcessJoinFunction> Common<K, F> {
             process_cx.side_outputs().flush_if_full(out)?;
         }
         drop(at);
+        self.due.settle(keyed)?;
         self.collector.flush(out)?;
         self.side.flush(out)
     }
@@ -262,13 +263,15 @@ impl<K: Key, F: ProcessJoinFunction> Common<K, F> {
     /// Cleans a slice of the keys that have something to be cleaned.
     fn clean(&mut self, watermark: Watermark, cx: &mut OperatorContext) -> Result<Progress> {
         let (state, slots) = (self.state()?, Slots::new(cx));
-        let table = keyed_of::<K>(&mut cx.keyed)?.table(state);
+        let keyed = keyed_of::<K>(&mut cx.keyed)?;
+        let next = self.due.next(keyed, watermark, SLICE)?;
+        keyed.table(state).load(next.iter().map(|(slot, key, ())| (*slot, key, &())))?;
         for _ in 0..SLICE {
-            if self.due.first().is_none_or(|time| time.0 > watermark.0) {
+            if self.due.first(keyed)?.is_none_or(|time| time.0 > watermark.0) {
                 return Ok(Progress::Done);
             }
-            let Some((time, key, ())) = self.due.pop() else { return Ok(Progress::Done) };
-            let slot = slots.of(&key);
+            let Some((time, key, ())) = self.due.pop(keyed)? else { return Ok(Progress::Done) };
+            let (slot, table) = (slots.of(&key), keyed.table(state));
             let Some(sides) = table.get_mut(slot, &key, &())? else { continue };
             // An entry of the index that is not the key's earliest is out of date.
             if sides.due != Some(time.0) {
@@ -279,6 +282,7 @@ impl<K: Key, F: ProcessJoinFunction> Common<K, F> {
                 None => drop(table.remove(slot, &key, &())?),
             }
         }
+        self.due.settle(keyed)?;
         Ok(Progress::More)
     }
 }
@@ -296,9 +300,9 @@ impl<K: Key, F: ProcessJoinFunction> Operator for IntervalJoinOperator<K, F> {
         let keyed = cx.keyed::<K>()?;
         let state = keyed.register("interval join")?;
         self.common.state = Some(state);
-        keyed.table::<(), State<F>>(state).for_each(|key, (), sides| {
-            if let Some(due) = sides.due {
-                self.common.due.push(EventTime(due), key, ());
+        self.common.due.open((keyed, "interval join"), state, &[], |_, (), sides, due| {
+            if let Some(time) = sides.due {
+                due(time, ());
             }
         })?;
         self.common.function.open(&mut OpenContext::new(cx))

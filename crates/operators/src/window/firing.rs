@@ -28,6 +28,9 @@ where
     /// Fires a slice of what is due, earliest first.
     pub(super) fn fire_due(&mut self, due: Due, cx: &mut OperatorContext, out: &mut dyn Output) -> Result<Progress> {
         let slots = Slots::new(cx);
+        if let Due::Event(watermark) = due {
+            self.load_due(watermark, cx)?;
+        }
         let mut progress = Progress::More;
         for _ in 0..SLICE {
             let found = match due {
@@ -41,16 +44,27 @@ where
             self.collector.flush_if_full(out)?;
             self.side.flush_if_full(out)?;
         }
+        self.due.settle(keyed_of(&mut cx.keyed)?)?;
         self.collector.flush(out)?;
         self.side.flush(out)?;
         Ok(progress)
+    }
+
+    /// Looks up in the store, at once, the panes of a slice.
+    fn load_due(&mut self, watermark: Watermark, cx: &mut OperatorContext) -> Result<()> {
+        let (ids, keyed) = (self.ids()?, keyed_of::<K>(&mut cx.keyed)?);
+        let next = self.due.next(keyed, watermark, SLICE)?;
+        if let Some(in_flight) = ids.in_flight {
+            keyed.table(in_flight).load(next.iter().map(|(slot, key, _)| (*slot, key, &())))?;
+        }
+        keyed.table(ids.panes).load(next.iter().map(|(slot, key, state)| (*slot, key, state)))
     }
 
     /// Fires the earliest event timer or pane, if one is due.
     fn fire_next(&mut self, watermark: Watermark, slots: Slots, cx: &mut OperatorContext) -> Result<bool> {
         let ids = self.ids()?;
         let keyed = keyed_of::<K>(&mut cx.keyed)?;
-        let first = self.due.first().filter(|time| time.0 <= watermark.0);
+        let first = self.due.first(keyed)?.filter(|time| time.0 <= watermark.0);
         if let Some((time, window)) = keyed.pop_timer(ids.event, first.map_or(watermark.0, |time| time.0))? {
             let at = TimerGuard { time };
             at.check(self.on_timer(Timer::EventTime(EventTime(time)), window, cx))?;
@@ -59,7 +73,7 @@ where
         if first.is_none() {
             return Ok(false);
         }
-        let Some((time, key, state)) = self.due.pop() else { return Ok(false) };
+        let Some((time, key, state)) = self.due.pop(keyed)? else { return Ok(false) };
         keyed.set_key_at(&key, slots.of(&key));
         if let Some((key, state)) = self.due.ahead(AHEAD) {
             keyed.table(ids.panes).prefetch(slots.of(key), state);

@@ -1,6 +1,8 @@
 //! Looking at the state of one key from outside, between two batches: nothing is changed by it.
 
 use super::KeyedState;
+use super::shape::StateShape;
+use super::state::Named;
 use crate::canonical::{Chunk, Entries, StateDescription};
 use flott_core::schema::{Compatibility, Schema, side_by_side};
 use flott_core::{Error, Key, Result, codec};
@@ -33,8 +35,10 @@ impl<K: Key> KeyedState<K> {
     /// `Invalid` when there is no such state, its keys are of another type, or it cannot be asked by key; those of the
     /// store.
     pub fn query(&mut self, query: &StateQuery) -> Result<StateAnswer> {
-        let Some(place) = self.tables.iter().position(|table| table.name == query.state) else {
-            let names: Vec<&str> = self.tables.iter().map(|table| table.name.as_str()).collect();
+        let is_state = |table: &&Named<K>| table.shape != StateShape::Index;
+        let found = self.tables.iter().position(|table| table.name == query.state && is_state(&table));
+        let Some(place) = found else {
+            let names: Vec<&str> = self.tables.iter().filter(is_state).map(|table| table.name.as_str()).collect();
             return Err(Error::invalid(format!(
                 "the operator has no state `{}`, but `{}`; choose one of them",
                 query.state,

@@ -109,9 +109,10 @@ impl<K: Key> KeyedState<K> {
         Ok(TableId::new(self.tables.len() - 1))
     }
 
-    /// What every state is, also those that were restored and that no one has registered.
+    /// What every state is, also those that were restored and that no one has registered. An index is no state.
     pub fn descriptions(&self) -> Vec<Arc<StateDescription>> {
-        let registered = self.tables.iter().map(|table| &table.description);
+        let states = self.tables.iter().filter(|table| table.shape != StateShape::Index);
+        let registered = states.map(|table| &table.description);
         registered.chain(self.restored.descriptions()).cloned().collect()
     }
 

@@ -12,6 +12,7 @@ mod clock;
 mod encode;
 mod expire;
 mod group;
+mod index;
 mod layout;
 mod names;
 mod ordered;
