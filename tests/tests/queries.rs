@@ -106,6 +106,63 @@ fn what_a_key_has_is_seen_while_the_stream_goes_on() {
     }
 }
 
+/// What a window keeps, as far as this client wants to know.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct Content {
+    acc: Option<(u64, u64)>,
+}
+
+#[test]
+fn what_a_key_has_in_its_windows_is_seen() {
+    for backend in ["hashmap", "rocksdb"] {
+        let env = StreamExecutionEnvironment::get_execution_environment().unwrap();
+        let options = [
+            ("queryable-state.enable", "true"),
+            ("parallelism.default", "2"),
+            ("state.backend.type", backend),
+            ("execution.checkpointing.interval", "20 ms"),
+            ("flott.state.working-set.size", "1 kb"),
+        ];
+        options.into_iter().for_each(|(key, value)| drop(env.configure(key, value)));
+        // Numbers are times: every window ends far behind the watermark, which never comes.
+        let numbers = env.datagen(|n| n, DataGenOptions::new().with_rate_per_second(20_000.0)).uid("numbers");
+        let sum = |a: (u64, u64), b: (u64, u64)| (a.0, a.1 + b.1);
+        let keyed = |uid: &str| {
+            let strategy = WatermarkStrategy::no_watermarks().with_timestamp_assigner(|n: &u64, _| *n as i64);
+            let timed = numbers.clone().assign_timestamps_and_watermarks(strategy).uid(&format!("times {uid}"));
+            timed.map(|n| (n % KEYS, 1)).key_by(|row: &(u64, u64)| row.0)
+        };
+        let size = Duration::from_millis(1000);
+        keyed("a").window(TumblingEventTimeWindows::of(size)).reduce(sum).uid("tumbling").blackhole();
+        keyed("b").window(EventTimeSessionWindows::with_gap(size)).reduce(sum).uid("sessions").blackhole();
+        let job = env.execute_async("windows").unwrap();
+        let windows = |uid: &str, key: u64| loop {
+            match job.query_windows::<u64, TimeWindow, Content>(uid, "window contents", &key) {
+                Ok(windows) => return windows,
+                // Not all tasks run yet.
+                Err(error) => assert_eq!(error.kind(), ErrorKind::Unavailable, "{error}"),
+            }
+        };
+        for key in 0..KEYS {
+            let mut seen = windows("tumbling", key);
+            while seen.len() < 5 {
+                seen = windows("tumbling", key);
+            }
+            seen.sort_by_key(|(window, _)| window.start());
+            // Each of a thousand numbers has one of twenty keys; the last window is not full yet, in each source.
+            let full = seen[..2].iter().map(|(_, content)| content.acc).collect::<Vec<_>>();
+            assert_eq!(full, [Some((key, 50)); 2], "{backend}");
+            let session = windows("sessions", key);
+            assert_eq!(session.len(), 1, "{session:?}");
+            assert!(session[0].1.acc.is_some_and(|(of, count)| of == key && count > 0), "{session:?}");
+        }
+        let error = job.query_value::<u64, Content>("tumbling", "window contents", &1).unwrap_err();
+        assert!(error.kind() == ErrorKind::Invalid && error.to_string().contains("query_windows"), "{error}");
+        job.cancel();
+        job.wait().unwrap();
+    }
+}
+
 #[test]
 fn it_must_be_allowed() {
     let job = start(&[]);

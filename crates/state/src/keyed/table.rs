@@ -7,6 +7,7 @@
 //! On the heap the table holds everything. On a store ([`crate::store::KeyedStore`]) it holds what is in use: what is
 //! not here is looked up there, what changed is written there, and what was not used lately goes when memory is short.
 
+mod ask;
 mod batch;
 mod clock;
 mod encode;
