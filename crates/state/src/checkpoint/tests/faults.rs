@@ -43,7 +43,7 @@ fn after_some_attempts_the_error_counts() {
 #[test]
 fn what_stays_wrong_is_not_tried_again() {
     for (fault, kind, words) in
-        [(Fault::Full, ErrorKind::Limit, "free some space"), (Fault::Denied, ErrorKind::Invalid, "access")]
+        [(Fault::Full, ErrorKind::Unavailable, "free some space"), (Fault::Denied, ErrorKind::Invalid, "access")]
     {
         on_flaky(1, |_, objects, storage| async move {
             objects.expect(&[fault]);
