@@ -195,3 +195,70 @@ fn a_restored_join_cleans_up_as_well() {
     h.right(&[(2, 'a', 21)]);
     assert_eq!(h.take::<String>(), ["2a"]);
 }
+
+fn on_store(factory: &IntervalJoin<u8, Pair>, restore: Vec<Snapshot>) -> Harness {
+    Harness::with(factory, Setup { inputs: 2, restore, store: Some(0), ..Setup::default() }).unwrap()
+}
+
+#[test]
+fn on_a_store_each_time_of_a_key_is_an_entry() {
+    let factory = join(0, 1000);
+    let mut h = on_store(&factory, vec![]);
+    for n in 0..500u32 {
+        h.left(&[(1, n, i64::from(n))]);
+    }
+    h.left(&[(1, 500, 7)]);
+    // Each with an entry that says when it is due.
+    assert_eq!(h.entries(), 2 * 500);
+    h.right(&[(1, 'a', 7), (2, 'b', 7)]);
+    assert_eq!(h.take::<String>(), ["0a", "1a", "2a", "3a", "4a", "5a", "6a", "7a", "500a"], "the earliest first");
+    h.watermark(1399).unwrap();
+    assert_eq!(h.entries(), 2 * 100);
+    let snapshot = h.snapshot();
+    let mut h = on_store(&factory, vec![snapshot]);
+    h.right(&[(1, 'c', 1400)]);
+    assert_eq!(h.take::<String>().len(), 100);
+    h.finish().unwrap();
+    assert_eq!(h.entries(), 0);
+}
+
+#[test]
+fn what_a_store_holds_as_one_value_for_each_key_is_taken_over() {
+    let factory = join(-2, 3);
+    let mut h = on_store(&factory, vec![]);
+    let keyed = h.cx.keyed::<u8>().unwrap();
+    // As it was kept before each time was an entry.
+    let whole = keyed.register::<(), whole::Sides<Left, Right>>(whole::WHOLE).unwrap();
+    for key in 0..100u8 {
+        let mut sides = whole::Sides::new();
+        sides.left.insert(10, vec![(key, 1), (key, 2)]);
+        sides.right.insert(20, vec![(key, 'a')]);
+        let slot = keyed.slot(&key);
+        keyed.table(whole).insert(slot, &key, &(), sides).unwrap();
+    }
+    let snapshot = h.snapshot();
+    // The second time there is nothing left to be taken over.
+    let mut again = on_store(&factory, vec![snapshot]);
+    assert_eq!(again.entries(), 100 * 2 * 2);
+    let snapshot = again.snapshot();
+    let mut h = on_store(&factory, vec![snapshot]);
+    h.right(&[(7, 'b', 12)]);
+    h.left(&[(8, 3, 21)]);
+    assert_eq!(h.take::<String>(), ["1b", "2b", "3a"]);
+    h.watermark(19).unwrap();
+    assert_eq!(h.entries(), (100 + 1) * 2, "left ones have gone");
+    h.finish().unwrap();
+    assert_eq!(h.entries(), 0);
+}
+
+#[test]
+fn other_bounds_on_a_store_clean_up_at_other_times() {
+    let mut h = on_store(&join(0, 100), vec![]);
+    h.left(&[(1, 1, 10)]);
+    let snapshot = h.snapshot();
+    let mut h = on_store(&join(0, 5), vec![snapshot]);
+    h.watermark(14).unwrap();
+    assert_eq!(h.entries(), 2);
+    h.watermark(15).unwrap();
+    assert_eq!(h.entries(), 0);
+}

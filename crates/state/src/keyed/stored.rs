@@ -100,6 +100,13 @@ impl StoredState {
         self.say(name, StateShape::Index, &basis.to_le_bytes())
     }
 
+    /// Forgets that there was a state.
+    pub fn forget(&self, name: &str) -> Result<()> {
+        let mut batch = WriteBatch::new();
+        batch.delete(&about(name));
+        self.store.write(&batch)
+    }
+
     fn say(&self, name: &str, shape: StateShape, more: &[u8]) -> Result<()> {
         let mut batch = WriteBatch::new();
         batch.put(&about(name), &[&[shape.tag()], name.as_bytes(), more].concat());
