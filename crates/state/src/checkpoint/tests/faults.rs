@@ -42,10 +42,8 @@ fn after_some_attempts_the_error_counts() {
 
 #[test]
 fn what_stays_wrong_is_not_tried_again_but_a_disk_may_have_room_soon() {
-    let faults = [
-        (Fault::Full, ErrorKind::Unavailable, "free some space", 4),
-        (Fault::Denied, ErrorKind::Invalid, "access", 1),
-    ];
+    let faults =
+        [(Fault::Full, ErrorKind::Unavailable, "free some space", 4), (Fault::Denied, ErrorKind::Invalid, "access", 1)];
     for (fault, kind, words, requests) in faults {
         on_flaky(1, |_, objects, storage| async move {
             objects.expect(&[fault; 10]);
