@@ -103,7 +103,7 @@ impl Bounds {
     /// The times of partners of a record of `time`, if there can be any.
     fn partners(self, time: i64) -> Option<RangeInclusive<i64>> {
         let (from, to) = (time.saturating_add(self.lower), time.saturating_add(self.upper));
-        (from <= to).then(|| from..=to)
+        (from <= to).then_some(from..=to)
     }
 
     /// The last time at which a partner may come for a record of `time` on the side that the bounds start from.

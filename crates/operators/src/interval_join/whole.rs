@@ -124,12 +124,15 @@ impl<K: Key, L: Data, R: Data> Whole<K, L, R> {
     }
 }
 
+/// One buffer to be changed and the other.
+type Split<L, R, T, O> = fn(&mut Sides<L, R>) -> (&mut Buffer<T>, &Buffer<O>);
+
 /// How both sides look from one of them.
 pub(super) struct View<'a, K, L, R, T, O> {
     whole: &'a mut Whole<K, L, R>,
     bounds: Bounds,
     /// The side's own buffer and that of the others.
-    split: fn(&mut Sides<L, R>) -> (&mut Buffer<T>, &Buffer<O>),
+    split: Split<L, R, T, O>,
 }
 
 impl<K: Key, L: Data, R: Data, T: Data, O> Meeting<K, T, O> for View<'_, K, L, R, T, O> {

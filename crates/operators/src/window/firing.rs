@@ -107,7 +107,7 @@ where
         if pane.at_end && time == window.max_timestamp() {
             pane.at_end = false;
             fired = true;
-            let result = self.ask_in_state(Timer::EventTime(time), window, state, cx)?;
+            let (result, _) = self.ask_in_state(Timer::EventTime(time), window, state, cx)?;
             self.fire(window, state, result, cx)?;
             self.apply_requests(ids, window, cx)?;
         }
@@ -129,7 +129,10 @@ where
         if self.rules.cleanup_by_clock(&window) == Some(timer) {
             return self.on_cleanup(timer, window, state, cx);
         }
-        let result = self.ask_in_state(timer, window, state, cx)?;
+        let (result, wants_end) = self.ask_in_state(timer, window, state, cx)?;
+        if wants_end {
+            self.due.push(window.max_timestamp(), keyed_of::<K>(&mut cx.keyed)?.key()?, state);
+        }
         self.fire(window, state, result, cx)?;
         self.apply_requests(ids, window, cx)
     }
@@ -170,26 +173,27 @@ where
     }
 
     /// Asks the trigger about a timer, for a pane in the state. Where the pane has gone the trigger is still asked,
-    /// with nothing to remember.
+    /// with nothing to remember. The flag says whether it wants to be called at the window's end from now on.
     fn ask_in_state(
         &mut self,
         timer: Timer,
         window: A::Window,
         state: A::Window,
         cx: &mut OperatorContext,
-    ) -> Result<TriggerResult> {
+    ) -> Result<(TriggerResult, bool)> {
         let ids = self.ids()?;
         let OperatorContext { keyed, env, watermark, .. } = cx;
         let (panes, key, slot) = keyed_of::<K>(keyed)?.keyed_table(ids.panes)?;
         let mut nothing = PaneOf::<T, A, Tr, C>::default();
         let pane = panes.get_mut(slot, key, &state)?.unwrap_or(&mut nothing);
+        let was_at_end = pane.at_end;
         let timers = self.rules.timers(&window, &mut pane.at_end);
         let mut trigger_cx = TriggerContext::new(&mut pane.trigger, *watermark, env, timers, &mut self.requests);
         let result = ask(&mut self.plan.trigger, timer, window, &mut trigger_cx)?;
         if self.requests.iter().any(|r| matches!(r, TimerRequest::Delete(_))) {
             pane.cleanup_known = false;
         }
-        Ok(result)
+        Ok((result, pane.at_end && !was_at_end))
     }
 
     /// As [`WindowCore::ask_in_state`], for a pane that has been taken out.
