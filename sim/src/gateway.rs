@@ -167,7 +167,9 @@ impl TaskGateway for FaultyGateway {
             self.way.env.spawn(self.way.clone().carry_commands_of(task, queued, self.inner.clone())).detach();
             queue
         });
-        queue.try_send(command).map_err(|_| Error::limit(format!("{MESSAGES_MAX} messages are under way to {task}")))
+        queue
+            .try_send(command)
+            .map_err(|_| Error::unavailable(format!("{MESSAGES_MAX} messages are under way to {task}")))
     }
 
     fn cancel(&self, attempt: AttemptId) {

@@ -95,7 +95,10 @@ fn large_records_in_channels_stay_within_the_budget() {
 #[test]
 fn heap_state_that_outgrows_the_budget_fails_with_what_to_do() {
     let place = Place::new(0, 0, 0);
-    let mut run = place.watch(command(&place, BUDGET_MB, "hashmap", KEYS, 1));
+    let mut command = command(&place, BUDGET_MB, "hashmap", KEYS, 1);
+    // With checkpoints, so that a failed job is restarted, again and again, if that may help.
+    command.arg("--checkpoint-dir").arg(place.path("checkpoints")).args(["--checkpoint-interval", "1 h"]);
+    let mut run = place.watch(command);
     let peak = watch(&mut run, |_| false);
     let (status, said, errors) = run.end();
     assert!(!status.success(), "{said:?}");

@@ -106,6 +106,68 @@ fn what_a_key_has_is_seen_while_the_stream_goes_on() {
     }
 }
 
+/// What a window keeps, as far as this client wants to know.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct Content {
+    acc: Option<(u64, u64)>,
+}
+
+#[test]
+fn what_a_key_has_in_its_windows_is_seen() {
+    for backend in ["hashmap", "rocksdb"] {
+        let env = StreamExecutionEnvironment::get_execution_environment().unwrap();
+        let options = [
+            ("queryable-state.enable", "true"),
+            ("parallelism.default", "2"),
+            ("state.backend.type", backend),
+            ("execution.checkpointing.interval", "20 ms"),
+            ("flott.state.working-set.size", "1 kb"),
+        ];
+        options.into_iter().for_each(|(key, value)| drop(env.configure(key, value)));
+        // Numbers are times: every window ends far behind the watermark, which never comes.
+        let numbers = env.datagen(|n| n, DataGenOptions::new().with_rate_per_second(20_000.0)).uid("numbers");
+        let sum = |a: (u64, u64), b: (u64, u64)| (a.0, a.1 + b.1);
+        let keyed = |uid: &str| {
+            let strategy =
+                WatermarkStrategy::no_watermarks().with_timestamp_assigner(|n: &u64, _| EventTime(*n as i64));
+            let timed = numbers.clone().assign_timestamps_and_watermarks(strategy).uid(&format!("times {uid}"));
+            timed.map(|n| (n % KEYS, 1)).key_by(|row: &(u64, u64)| row.0)
+        };
+        let size = Duration::from_millis(1000);
+        keyed("a").window(TumblingEventTimeWindows::of(size)).reduce(sum).uid("tumbling").blackhole();
+        keyed("b").window(EventTimeSessionWindows::with_gap(size)).reduce(sum).uid("sessions").blackhole();
+        let job = env.execute_async("windows").unwrap();
+        let windows = |uid: &str, key: u64| loop {
+            match job.query_windows::<u64, TimeWindow, Content>(uid, "window contents", &key) {
+                Ok(windows) => return windows,
+                // Not all tasks run yet.
+                Err(error) => assert_eq!(error.kind(), ErrorKind::Unavailable, "{error}"),
+            }
+        };
+        for key in 0..KEYS {
+            // Each of the thousand numbers of a window has one of twenty keys.
+            for start in [0, 1000, 2000] {
+                let count = || {
+                    let found = windows("tumbling", key).into_iter().find(|(window, _)| window.start.0 == start);
+                    let (of, count) = found.and_then(|(_, content)| content.acc).unwrap_or((key, 0));
+                    assert!(of == key && count <= 50, "{of} {count}");
+                    count
+                };
+                while count() < 50 {}
+            }
+            let count = || {
+                let sessions = windows("sessions", key).into_iter().filter_map(|(_, content)| content.acc);
+                sessions.map(|(of, count)| if of == key { count } else { panic!("of {of}") }).sum::<u64>()
+            };
+            while count() < 100 {}
+        }
+        let error = job.query_value::<u64, Content>("tumbling", "window contents", &1).unwrap_err();
+        assert!(error.kind() == ErrorKind::Invalid && error.to_string().contains("query_windows"), "{error}");
+        job.cancel();
+        job.wait().unwrap();
+    }
+}
+
 #[test]
 fn it_must_be_allowed() {
     let job = start(&[]);

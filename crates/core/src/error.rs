@@ -12,13 +12,13 @@ pub enum ErrorKind {
     Invalid,
     /// A record is bad, or user code failed on it.
     Data,
-    /// Something outside does not answer now: retry.
+    /// Something outside does not answer now, or has no room: retry.
     Unavailable,
     /// Another leader or a newer attempt has taken over: stop.
     Fenced,
     /// State or a checkpoint cannot be read.
     Corrupt,
-    /// A limit was reached: raise it or send less.
+    /// Something does not fit a limit of Flott, and would not the next time: raise it or send less.
     Limit,
     /// A bug in Flott.
     Internal,
@@ -28,8 +28,8 @@ impl ErrorKind {
     /// Whether running the same thing again may succeed.
     pub fn is_retryable(self) -> bool {
         match self {
-            ErrorKind::Data | ErrorKind::Unavailable | ErrorKind::Limit | ErrorKind::Internal => true,
-            ErrorKind::Invalid | ErrorKind::Fenced | ErrorKind::Corrupt => false,
+            ErrorKind::Data | ErrorKind::Unavailable | ErrorKind::Internal => true,
+            ErrorKind::Invalid | ErrorKind::Fenced | ErrorKind::Corrupt | ErrorKind::Limit => false,
         }
     }
 }
@@ -136,7 +136,7 @@ impl Error {
     }
 
     /// An I/O error on `what` (a path, an address), its kind chosen by what helps: a path that leads nowhere is
-    /// `Invalid`, a full disk `Limit`, everything else `Unavailable`.
+    /// `Invalid`, everything else `Unavailable`, a full disk too.
     pub fn io(what: impl fmt::Display, error: std::io::Error) -> Self {
         use std::io::ErrorKind as Io;
         let (kind, advice) = match error.kind() {
@@ -146,7 +146,7 @@ impl Error {
             _ if error.raw_os_error() == Some(LINK_LOOP) => (ErrorKind::Invalid, "check the path"),
             Io::PermissionDenied | Io::ReadOnlyFilesystem => (ErrorKind::Invalid, "give this user access to it"),
             Io::StorageFull | Io::QuotaExceeded => {
-                (ErrorKind::Limit, "free some space; the job goes on by itself when there is room")
+                (ErrorKind::Unavailable, "free some space; the job goes on by itself when there is room")
             }
             Io::InvalidData => (ErrorKind::Data, "the content is not what it should be"),
             _ => (ErrorKind::Unavailable, "it is tried again by the restart strategy"),

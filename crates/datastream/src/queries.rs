@@ -21,6 +21,11 @@ impl JobClient {
         let answer = self.query(uid, state, key)?;
         let kinds = [TableKind::Value, TableKind::Reducing, TableKind::Aggregating];
         let decoder = decoder::<V>(&answer, &kinds, &answer.state.table.value)?;
+        if answer.state.table.namespace != Schema::Unit {
+            return Err(Error::invalid(format!(
+                "state `{state}` has a value for each window of a key; ask with `query_windows`"
+            )));
+        }
         answer.rows.iter().next().map(|row| decoder.from_bytes(row.value)).transpose()
     }
 
@@ -43,6 +48,19 @@ impl JobClient {
         let keys = decoder::<UK>(&answer, &[TableKind::Map], &answer.state.table.map_key)?;
         let values = decoder::<UV>(&answer, &[TableKind::Map], &answer.state.table.value)?;
         answer.rows.iter().map(|row| Ok((keys.from_bytes(row.map_key)?, values.from_bytes(row.value)?))).collect()
+    }
+
+    /// What a key has in each of its windows, in no particular order. The state `window contents` has what is kept of their
+    /// records, as a struct of which the field `acc` is an `Option` of it: of `reduce` a record, of `aggregate` an accumulator,
+    /// of `process` and `apply` a list of records with their times.
+    ///
+    /// # Errors
+    /// As [`JobClient::query_value`].
+    pub fn query_windows<K: Key, W: Key, V: Data>(&self, uid: &str, state: &str, key: &K) -> Result<Vec<(W, V)>> {
+        let answer = self.query(uid, state, key)?;
+        let windows = decoder::<W>(&answer, &[TableKind::Value], &answer.state.table.namespace)?;
+        let values = decoder::<V>(&answer, &[TableKind::Value], &answer.state.table.value)?;
+        answer.rows.iter().map(|row| Ok((windows.from_bytes(row.namespace)?, values.from_bytes(row.value)?))).collect()
     }
 
     fn query<K: Key>(&self, uid: &str, state: &str, key: &K) -> Result<StateAnswer> {

@@ -39,7 +39,7 @@ impl TempFolder {
     /// Makes an empty file.
     ///
     /// # Errors
-    /// `Invalid` when the folder is missing or may not be written to; `Limit` and `Unavailable` as
+    /// `Invalid` when the folder is missing or may not be written to; `Unavailable` as
     /// [`TempFile::append`].
     pub fn create(&self) -> Result<TempFile> {
         let file = tempfile::tempfile_in(&self.0).map_err(|e| failed("made", &self.0, e))?;
@@ -61,7 +61,7 @@ impl TempFile {
     /// Writes `bytes` behind all others.
     ///
     /// # Errors
-    /// `Limit` when the disk is full, `Unavailable` when it fails.
+    /// `Unavailable` when the disk is full or fails.
     pub fn append(&mut self, bytes: &[u8]) -> Result<()> {
         let end = SeekFrom::Start(self.len);
         let mut file = self.file();
@@ -99,7 +99,7 @@ fn failed(what: &str, folder: &Path, error: io::Error) -> Error {
             (ErrorKind::Invalid, format!("give this user access to it, or name another in `{key}`"))
         }
         Io::StorageFull | Io::QuotaExceeded | Io::FileTooLarge => {
-            (ErrorKind::Limit, format!("free some space, or name a folder with more room in `{key}`"))
+            (ErrorKind::Unavailable, format!("free some space, or name a folder with more room in `{key}`"))
         }
         _ => (ErrorKind::Unavailable, format!("if it stays so, name a folder on another disk in `{key}`")),
     };
@@ -151,7 +151,7 @@ mod tests {
             assert!(error.to_string().contains(part), "{error}");
         }
         let full = failed("written", Path::new("/tmp"), io::ErrorKind::StorageFull.into());
-        assert_eq!(full.kind(), ErrorKind::Limit);
+        assert_eq!(full.kind(), ErrorKind::Unavailable);
         assert!(full.to_string().contains("free some space"), "{full}");
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! Options, defaults and rules are Flink's (`NoRestartBackoffTimeStrategy`, `FixedDelay...`, `FailureRate...` and
 //! `ExponentialDelayRestartBackoffTimeStrategy`). Different on purpose: the kind of an error is looked at first, and
-//! what a restart cannot help (`Invalid`, `Fenced`, `Corrupt`) is not tried again.
+//! what a restart cannot help (`Invalid`, `Fenced`, `Corrupt`, `Limit`) is not tried again.
 
 use flott_core::config::{
     EXPONENTIAL_DELAY_ATTEMPTS, EXPONENTIAL_DELAY_INITIAL, EXPONENTIAL_DELAY_JITTER, EXPONENTIAL_DELAY_MAX,

@@ -4,11 +4,15 @@ use flott_api::key_selector::Owned;
 use flott_api::metrics::{MetricRegistry, OperatorMetrics};
 use flott_api::operator::{Progress, Readiness};
 use flott_api::{Operator, OperatorContext, OperatorFactory, Output, RuntimeMode, TaskInfo};
-use flott_core::{AttemptId, Batch, Configuration, Data, EventTime, JobId, Key, MaxParallelism, OperatorId};
+use flott_core::{AttemptId, Batch, Configuration, Data, EventTime, JobId, Key, KeyGroup, MaxParallelism, OperatorId};
 use flott_core::{Payload, ProcessingTime, Result, SubtaskIndex, Watermark};
 use flott_env::Env;
-use flott_state::keyed::{KeyedPart, SnapshotKind};
-use flott_state::{EncodedList, Redistribution};
+use flott_state::canonical::{Chunk, StateDescription};
+use flott_state::keyed::{KeyedPart, RowWalk, SnapshotKind};
+use flott_state::store::{ABOUT_GROUP, KeyedStore, MemoryBackend, OpenStore, RestoredStore, StateBackend};
+use flott_state::{EncodedList, Redistribution, WorkingSet};
+use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 use std::task::{Context, Waker};
 
@@ -54,10 +58,17 @@ impl Output for Collected {
     }
 }
 
+mod fleet;
+
+pub use fleet::{Fleet, Move};
+
 /// What one subtask remembers.
 #[derive(Clone)]
 pub struct Snapshot {
     keyed: Vec<bytes::Bytes>,
+    store: Option<(RestoredStore, Arc<tempfile::TempDir>)>,
+    states: Vec<Arc<StateDescription>>,
+    rows: BTreeMap<String, (Arc<StateDescription>, Chunk)>,
     lists: Vec<EncodedList>,
 }
 
@@ -70,6 +81,8 @@ pub struct Setup {
     pub config: Configuration,
     pub restore: Vec<Snapshot>,
     pub inputs: usize,
+    /// Keyed state lies on a store, and about so many bytes of it are in memory.
+    pub store: Option<usize>,
 }
 
 impl Default for Setup {
@@ -82,6 +95,7 @@ impl Default for Setup {
             config: Configuration::new(),
             restore: Vec::new(),
             inputs: 1,
+            store: None,
         }
     }
 }
@@ -92,6 +106,7 @@ pub struct Harness {
     pub cx: OperatorContext,
     out: Collected,
     inputs: usize,
+    store: Option<Arc<dyn KeyedStore>>,
 }
 
 pub const MAX: u32 = 128;
@@ -127,10 +142,24 @@ impl Harness {
         let mut cx = OperatorContext::new(info, env, setup.mode, Arc::new(setup.config), metrics);
         cx.keyed = factory.keyed_state(max, range);
         cx.restored = !setup.restore.is_empty();
+        let mut store = None;
+        if let (Some(bytes), Some(keyed)) = (setup.store, &mut cx.keyed) {
+            let of = |snapshot: &Snapshot| snapshot.store.as_ref().map(|(store, _)| store.clone());
+            let restored = setup.restore.iter().filter_map(of).filter(|store| store.range.intersects(range)).collect();
+            let open = OpenStore { folder: PathBuf::new(), range, restored, config: &cx.config };
+            let opened = MemoryBackend.open(open)?;
+            keyed.use_store(opened.clone(), WorkingSet::fixed(bytes))?;
+            store = Some(opened);
+        }
         let mut dealt = 0;
         for (n, snapshot) in setup.restore.into_iter().enumerate() {
-            for file in snapshot.keyed {
-                cx.keyed.as_mut().unwrap().restore(file)?;
+            if let Some(keyed) = &mut cx.keyed {
+                keyed.describe_restored(&snapshot.states);
+                snapshot.keyed.into_iter().try_for_each(|file| keyed.restore(file))?;
+                for (state, rows) in snapshot.rows.values() {
+                    keyed.restore_rows(state, rows)?;
+                    keyed.finish_rows(&state.name, KeyGroup(u16::MAX))?;
+                }
             }
             for EncodedList { name, redistribution, schema, items } in snapshot.lists {
                 let items = match redistribution {
@@ -153,7 +182,7 @@ impl Harness {
         }
         let mut operator = factory.create()?;
         operator.open(&mut cx)?;
-        Ok(Harness { operator, cx, out: Collected::default(), inputs: setup.inputs })
+        Ok(Harness { operator, cx, out: Collected::default(), inputs: setup.inputs, store })
     }
 
     /// Sends rows without times to the first input.
@@ -178,7 +207,13 @@ impl Harness {
         if let Some(keyed) = &mut self.cx.keyed {
             keyed.set_now(now);
         }
-        self.operator.process(input, batch, &mut self.cx, &mut self.out)
+        self.operator.process(input, batch, &mut self.cx, &mut self.out)?;
+        self.settle()
+    }
+
+    /// What the runtime does between two slices of work.
+    fn settle(&mut self) -> Result<()> {
+        self.cx.keyed.as_mut().map_or(Ok(()), |keyed| keyed.settle())
     }
 
     /// The event time of all inputs reaches `watermark`.
@@ -188,7 +223,9 @@ impl Harness {
             return Ok(());
         }
         self.cx.watermark = watermark;
-        while self.operator.advance_event_time(watermark, &mut self.cx, &mut self.out)? == Progress::More {}
+        while self.operator.advance_event_time(watermark, &mut self.cx, &mut self.out)? == Progress::More {
+            self.settle()?;
+        }
         self.operator.on_watermark(watermark, &mut self.cx, &mut self.out)
     }
 
@@ -267,19 +304,51 @@ impl Harness {
     }
 
     pub fn snapshot(&mut self) -> Snapshot {
+        self.snapshot_of(SnapshotKind::Full)
+    }
+
+    /// As rows, which the heap and stores take.
+    pub fn savepoint(&mut self) -> Snapshot {
+        self.snapshot_of(SnapshotKind::Savepoint)
+    }
+
+    fn snapshot_of(&mut self, kind: SnapshotKind) -> Snapshot {
         self.operator.before_barrier(&mut self.cx, &mut self.out).unwrap();
+        let lists = self.cx.state.snapshot().unwrap();
+        let (states, rows) = (Vec::new(), BTreeMap::new());
+        let mut snapshot = Snapshot { keyed: Vec::new(), store: None, states, rows, lists };
+        let Some(keyed) = &mut self.cx.keyed else { return snapshot };
         let mut files = 0;
         let mut name_file = || {
             files += 1;
             format!("file-{files}")
         };
-        let keyed = self.cx.keyed.as_mut();
-        let keyed = keyed.map(|k| match k.snapshot_at_once(SnapshotKind::Full, &mut name_file).unwrap() {
-            KeyedPart::Files(files) => files.files.iter().map(|f| f.unwritten().unwrap()).collect(),
-            KeyedPart::Store(_) => panic!("state on the heap gives files"),
-        });
-        let keyed = keyed.unwrap_or_default();
-        Snapshot { keyed, lists: self.cx.state.snapshot().unwrap() }
+        let part = keyed.snapshot_at_once(kind, &mut name_file).unwrap();
+        let mut walk = match part {
+            KeyedPart::Files(files) if kind == SnapshotKind::Savepoint => RowWalk::of_files(files),
+            KeyedPart::Files(files) => {
+                snapshot.keyed = files.files.iter().map(|f| f.unwritten().unwrap()).collect();
+                return snapshot;
+            }
+            KeyedPart::Store(store) if kind == SnapshotKind::Savepoint => {
+                RowWalk::of_store(self.store.clone().unwrap(), store.range(), store.states())
+            }
+            KeyedPart::Store(store) => {
+                let (folder, range) = (tempfile::tempdir().unwrap(), store.range());
+                let restored = RestoredStore { range, folder: folder.path().join("store") };
+                store.files(&restored.folder).unwrap();
+                snapshot.states = store.states().to_vec();
+                snapshot.store = Some((restored, Arc::new(folder)));
+                return snapshot;
+            }
+        };
+        let rows = &mut snapshot.rows;
+        let mut take = |state: &Arc<StateDescription>, row: flott_state::canonical::Row<'_>| {
+            rows.entry(state.name.clone()).or_insert_with(|| (state.clone(), Chunk::new())).1.push(row);
+            Ok(())
+        };
+        while walk.next(&mut take).unwrap() {}
+        snapshot
     }
 
     /// Everything given out since the last time, in order.
@@ -327,8 +396,22 @@ impl Harness {
         self.take_all().into_iter().filter_map(watermark).collect()
     }
 
-    /// Number of entries of keyed state, timers included.
-    pub fn entries(&self) -> usize {
+    /// Number of entries of keyed state, timers included: those in memory, or all that are on the store.
+    pub fn entries(&mut self) -> usize {
+        let Some(keyed) = &mut self.cx.keyed else { return 0 };
+        let Some(store) = &self.store else { return keyed.entry_count() };
+        drop(keyed.snapshot_at_once(SnapshotKind::Full, &mut String::new).unwrap());
+        let mut count = 0;
+        let count_one = &mut |_: &[u8], _: &[u8]| {
+            count += 1;
+            Ok(true)
+        };
+        store.scan(&[], &ABOUT_GROUP.0.to_be_bytes(), count_one).unwrap();
+        count
+    }
+
+    /// Number of entries of keyed state that are in memory.
+    pub fn in_memory(&self) -> usize {
         self.cx.keyed.as_ref().map_or(0, |k| k.entry_count())
     }
 }

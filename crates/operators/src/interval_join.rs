@@ -2,11 +2,14 @@
 //!
 //! A pair is joined when its second record comes: `right.time` in `[left.time + lower, left.time + upper]`. Each
 //! side keeps its records until no partner can come any more. A record is late when its time is `<` the watermark
-//! (not `<=`), as in Flink (`IntervalJoinOperator`).
+//! (not `<=`), as in Flink (`IntervalJoinOperator`). What is kept looks different on the heap (`whole.rs`) and on a store
+//! (`parts.rs`), and each reads what the other has written.
+
+mod parts;
+mod whole;
 
 use crate::co_process::no_such_input;
-use crate::keys::{Keys, Selector, Slots, keyed_rows, keyed_state};
-use crate::window::DuePanes;
+use crate::keys::{FoundKeys, Keys, Selector, Slots, keyed_rows, keyed_state};
 use flott_api::context::keyed_of;
 use flott_api::function::position::Position;
 use flott_api::function::{
@@ -15,12 +18,12 @@ use flott_api::function::{
 use flott_api::operator::Progress;
 use flott_api::{KeyedRows, Operator, OperatorContext, OperatorFactory, Output};
 use flott_core::{Batch, Data, Error, EventTime, Key, KeyGroupRange, MaxParallelism, Result, Watermark};
-use flott_state::AnyKeyedState;
-use flott_state::keyed::TableId;
-use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use flott_state::{AnyKeyedState, KeySlot, KeyedState};
+use parts::Parts;
+use std::ops::RangeInclusive;
+use whole::Whole;
 
-/// Keys cleaned in one go, before the runtime may look after other things.
+/// Keys or times cleaned in one go, before the runtime may look after other things.
 const SLICE: usize = 2048;
 
 /// Joins two keyed streams within an interval.
@@ -97,47 +100,16 @@ impl Bounds {
         Bounds { lower: self.upper.saturating_neg(), upper: self.lower.saturating_neg() }
     }
 
+    /// The times of partners of a record of `time`, if there can be any.
+    fn partners(self, time: i64) -> Option<RangeInclusive<i64>> {
+        let (from, to) = (time.saturating_add(self.lower), time.saturating_add(self.upper));
+        (from <= to).then_some(from..=to)
+    }
+
     /// The last time at which a partner may come for a record of `time` on the side that the bounds start from.
     fn cleanup(self, time: i64) -> i64 {
         time.saturating_add(self.upper.max(0))
     }
-}
-
-/// Records by time.
-type Buffer<T> = BTreeMap<i64, Vec<T>>;
-
-/// What is kept of a key.
-#[derive(Clone, Serialize, Deserialize)]
-struct Sides<L, R> {
-    left: Buffer<L>,
-    right: Buffer<R>,
-    /// When the first record can go.
-    due: Option<i64>,
-}
-
-impl<L, R> Sides<L, R> {
-    fn new() -> Self {
-        Sides { left: BTreeMap::new(), right: BTreeMap::new(), due: None }
-    }
-
-    /// Drops records without hope and returns when the next one can go.
-    fn clean(&mut self, bounds: Bounds, watermark: i64) -> Option<i64> {
-        let left = drop_up_to(&mut self.left, bounds, watermark);
-        let right = drop_up_to(&mut self.right, bounds.flipped(), watermark);
-        self.due = [left, right].into_iter().flatten().min();
-        self.due
-    }
-}
-
-fn drop_up_to<T>(buffer: &mut Buffer<T>, bounds: Bounds, watermark: i64) -> Option<i64> {
-    while let Some(first) = buffer.first_entry() {
-        let cleanup = bounds.cleanup(*first.key());
-        if cleanup > watermark {
-            return Some(cleanup);
-        }
-        first.remove();
-    }
-    None
 }
 
 impl<K: Key, F: ProcessJoinFunction> OperatorFactory for IntervalJoin<K, F> {
@@ -147,11 +119,10 @@ impl<K: Key, F: ProcessJoinFunction> OperatorFactory for IntervalJoin<K, F> {
             keys2: Keys::new(self.selector2.clone()),
             late_left: self.late_left.clone(),
             late_right: self.late_right.clone(),
-            common: Common {
+            bounds: self.bounds,
+            kept: None,
+            joiner: Joiner {
                 function: self.function.clone(),
-                bounds: self.bounds,
-                state: None,
-                due: DuePanes::new(),
                 position: Position::default(),
                 collector: Collector::new(),
                 side: SideOutputs::new(),
@@ -173,56 +144,70 @@ struct IntervalJoinOperator<K, F: ProcessJoinFunction> {
     keys2: Keys<F::Right, K>,
     late_left: Option<OutputTag<F::Left>>,
     late_right: Option<OutputTag<F::Right>>,
-    common: Common<K, F>,
+    bounds: Bounds,
+    kept: Option<Kept<K, F::Left, F::Right>>,
+    joiner: Joiner<F>,
 }
 
-type State<F> = Sides<<F as ProcessJoinFunction>::Left, <F as ProcessJoinFunction>::Right>;
+/// The records that may find a partner yet.
+enum Kept<K, L, R> {
+    /// On the heap: both sides of a key in one value.
+    Whole(Whole<K, L, R>),
+    /// On a store: an entry for each key and time of a side, so that a record that comes does not write the others again.
+    Parts(Parts<K, L, R>),
+}
 
-/// What both inputs share.
-struct Common<K, F: ProcessJoinFunction> {
+/// One side, as records of it meet the other.
+trait Meeting<K, T, O> {
+    /// Before a batch, whose times are these.
+    fn load(&mut self, keyed: &mut KeyedState<K>, keys: FoundKeys<'_, K>, times: &[EventTime]) -> Result<()>;
+
+    /// Before the `n`-th record of the batch.
+    fn approach(&self, keyed: &KeyedState<K>, keys: FoundKeys<'_, K>, n: usize);
+
+    /// Shows a record of `key` at `time` to `join`, with the others that it fits, earliest first, and keeps it.
+    fn meet(
+        &mut self,
+        keyed: &mut KeyedState<K>,
+        key: (KeySlot, &K),
+        record: (i64, T),
+        join: impl FnMut(&T, i64, &[O]) -> Result<()>,
+    ) -> Result<()>;
+
+    /// After a batch.
+    fn settle(&mut self, keyed: &mut KeyedState<K>) -> Result<()>;
+}
+
+/// What makes pairs.
+struct Joiner<F: ProcessJoinFunction> {
     function: F,
-    bounds: Bounds,
-    state: Option<TableId<(), State<F>>>,
-    /// Which keys are to be cleaned when; made from the state.
-    due: DuePanes<K, ()>,
     position: Position,
     collector: Collector<F::Out>,
     side: SideOutputs,
 }
 
-/// How the two sides look from one of them.
-struct View<S, T, O> {
-    /// The side's own buffer and that of the others.
-    split: fn(&mut S) -> (&mut Buffer<T>, &Buffer<O>),
-    bounds: Bounds,
-}
-
-impl<K: Key, F: ProcessJoinFunction> Common<K, F> {
-    fn state(&self) -> Result<TableId<(), State<F>>> {
-        self.state.ok_or_else(|| Error::internal("an interval join is used before it was opened"))
-    }
-
-    fn each<T: Data, O>(
+impl<F: ProcessJoinFunction> Joiner<F> {
+    fn each<K: Key, T: Data, O>(
         &mut self,
         keys: &mut Keys<T, K>,
         batch: Batch,
         late_tag: Option<&OutputTag<T>>,
-        view: View<State<F>, T, O>,
+        mut meeting: impl Meeting<K, T, O>,
         (cx, out): (&mut OperatorContext, &mut dyn Output),
         join: impl Fn(&mut F, &T, i64, &O, i64, &mut ProcessContext<'_>, &mut Collector<F::Out>) -> Result<()>,
     ) -> Result<()> {
+        let Joiner { function, position, collector, side } = self;
         let (rows, times) = batch.into_rows::<T>()?;
-        let mut at = self.position.batch(rows.len());
+        let mut at = position.batch(rows.len());
         let keys = keys.of(&rows, cx)?;
-        let state = self.state()?;
         let watermark = cx.watermark;
         let late_count = cx.metrics.late_records_dropped.clone();
-        let (mut process_cx, keyed) = ProcessContext::split(cx, &mut self.side);
+        let (mut process_cx, keyed) = ProcessContext::split(cx, side);
         let keyed = keyed_of::<K>(keyed)?;
-        keyed.load(keys.keys, keys.slots)?;
-        for (n, (row, (key, slot))) in rows.into_iter().zip(keys.iter()).enumerate() {
+        meeting.load(keyed, keys, times.as_deref().unwrap_or_default())?;
+        for (n, (row, key)) in rows.into_iter().zip(keys.iter()).enumerate() {
             at.next();
-            keys.fetch_ahead(n, |slots| keyed.prefetch(slots));
+            meeting.approach(keyed, keys, n);
             let time = at.check(times.as_ref().map(|t| t[n].0).ok_or_else(no_time))?;
             if time < watermark.0 {
                 match late_tag {
@@ -231,55 +216,19 @@ impl<K: Key, F: ProcessJoinFunction> Common<K, F> {
                 }
                 continue;
             }
-            let (sides, _) = keyed.table(state).get_or_insert_with(slot, key, &(), Sides::new)?;
-            let (own, others) = (view.split)(sides);
-            let (from, to) = (time.saturating_add(view.bounds.lower), time.saturating_add(view.bounds.upper));
-            if from <= to {
-                for (other_time, others) in others.range(from..=to) {
-                    self.collector.set_time(Some(EventTime(time.max(*other_time))));
-                    for other in others {
-                        let function = &mut self.function;
-                        let joined =
-                            join(function, &row, time, other, *other_time, &mut process_cx, &mut self.collector);
-                        at.check(joined)?;
-                    }
-                    self.collector.flush_if_full(out)?;
+            meeting.meet(keyed, (key.1, key.0), (time, row), |row, other_time, others| {
+                collector.set_time(Some(EventTime(time.max(other_time))));
+                for other in others {
+                    at.check(join(function, row, time, other, other_time, &mut process_cx, collector))?;
                 }
-            }
-            own.entry(time).or_default().push(row);
-            let cleanup = view.bounds.cleanup(time);
-            if sides.due.is_none_or(|due| cleanup < due) {
-                sides.due = Some(cleanup);
-                self.due.push(EventTime(cleanup), key, ());
-            }
+                collector.flush_if_full(out)
+            })?;
             process_cx.side_outputs().flush_if_full(out)?;
         }
         drop(at);
+        meeting.settle(keyed)?;
         self.collector.flush(out)?;
         self.side.flush(out)
-    }
-
-    /// Cleans a slice of the keys that have something to be cleaned.
-    fn clean(&mut self, watermark: Watermark, cx: &mut OperatorContext) -> Result<Progress> {
-        let (state, slots) = (self.state()?, Slots::new(cx));
-        let table = keyed_of::<K>(&mut cx.keyed)?.table(state);
-        for _ in 0..SLICE {
-            if self.due.first().is_none_or(|time| time.0 > watermark.0) {
-                return Ok(Progress::Done);
-            }
-            let Some((time, key, ())) = self.due.pop() else { return Ok(Progress::Done) };
-            let slot = slots.of(&key);
-            let Some(sides) = table.get_mut(slot, &key, &())? else { continue };
-            // An entry of the index that is not the key's earliest is out of date.
-            if sides.due != Some(time.0) {
-                continue;
-            }
-            match sides.clean(self.bounds, watermark.0) {
-                Some(next) => self.due.push(EventTime(next), &key, ()),
-                None => drop(table.remove(slot, &key, &())?),
-            }
-        }
-        Ok(Progress::More)
     }
 }
 
@@ -291,56 +240,67 @@ fn no_time() -> Error {
     )
 }
 
+#[cold]
+fn not_open() -> Error {
+    Error::internal("an interval join is used before it was opened")
+}
+
 impl<K: Key, F: ProcessJoinFunction> Operator for IntervalJoinOperator<K, F> {
     fn open(&mut self, cx: &mut OperatorContext) -> Result<()> {
         let keyed = cx.keyed::<K>()?;
-        let state = keyed.register("interval join")?;
-        self.common.state = Some(state);
-        keyed.table::<(), State<F>>(state).for_each(|key, (), sides| {
-            if let Some(due) = sides.due {
-                self.common.due.push(EventTime(due), key, ());
-            }
-        })?;
-        self.common.function.open(&mut OpenContext::new(cx))
+        self.kept = Some(match keyed.is_on_store() {
+            false => Kept::Whole(Whole::open(keyed, self.bounds)?),
+            true => Kept::Parts(Parts::open(keyed, self.bounds)?),
+        });
+        self.joiner.function.open(&mut OpenContext::new(cx))
     }
 
     fn process(&mut self, input: usize, batch: Batch, cx: &mut OperatorContext, out: &mut dyn Output) -> Result<()> {
-        let bounds = self.common.bounds;
+        let (joiner, kept, to) = (&mut self.joiner, self.kept.as_mut().ok_or_else(not_open)?, (cx, out));
         match input {
             0 => {
-                let view = View { split: |s: &mut State<F>| (&mut s.left, &s.right), bounds };
-                let late = self.late_left.as_ref();
-                self.common.each(
-                    &mut self.keys1,
-                    batch,
-                    late,
-                    view,
-                    (cx, out),
-                    |f, left, time, right, other, cx, out| {
-                        f.process(left, right, &mut JoinContext::new(cx, EventTime(time), EventTime(other)), out)
-                    },
-                )
+                let (keys, late) = (&mut self.keys1, self.late_left.as_ref());
+                let join = |f: &mut F,
+                            left: &F::Left,
+                            time,
+                            right: &F::Right,
+                            other,
+                            cx: &mut ProcessContext<'_>,
+                            out: &mut Collector<F::Out>| {
+                    f.process(left, right, &mut JoinContext::new(cx, EventTime(time), EventTime(other)), out)
+                };
+                match kept {
+                    Kept::Whole(whole) => joiner.each(keys, batch, late, whole.left(), to, join),
+                    Kept::Parts(parts) => joiner.each(keys, batch, late, parts.left(), to, join),
+                }
             }
             1 => {
-                let view = View { split: |s: &mut State<F>| (&mut s.right, &s.left), bounds: bounds.flipped() };
-                let late = self.late_right.as_ref();
-                self.common.each(
-                    &mut self.keys2,
-                    batch,
-                    late,
-                    view,
-                    (cx, out),
-                    |f, right, time, left, other, cx, out| {
-                        f.process(left, right, &mut JoinContext::new(cx, EventTime(other), EventTime(time)), out)
-                    },
-                )
+                let (keys, late) = (&mut self.keys2, self.late_right.as_ref());
+                let join = |f: &mut F,
+                            right: &F::Right,
+                            time,
+                            left: &F::Left,
+                            other,
+                            cx: &mut ProcessContext<'_>,
+                            out: &mut Collector<F::Out>| {
+                    f.process(left, right, &mut JoinContext::new(cx, EventTime(other), EventTime(time)), out)
+                };
+                match kept {
+                    Kept::Whole(whole) => joiner.each(keys, batch, late, whole.right(), to, join),
+                    Kept::Parts(parts) => joiner.each(keys, batch, late, parts.right(), to, join),
+                }
             }
             _ => Err(no_such_input(input)),
         }
     }
 
     fn advance_event_time(&mut self, to: Watermark, cx: &mut OperatorContext, _: &mut dyn Output) -> Result<Progress> {
-        self.common.clean(to, cx)
+        let slots = Slots::new(cx);
+        let keyed = keyed_of::<K>(&mut cx.keyed)?;
+        match self.kept.as_mut().ok_or_else(not_open)? {
+            Kept::Whole(whole) => whole.clean(to, slots, keyed),
+            Kept::Parts(parts) => parts.clean(to, slots, keyed),
+        }
     }
 }
 

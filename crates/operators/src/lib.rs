@@ -4,6 +4,7 @@
 //! operator itself is made from a clone of it in every subtask. Operators get whole batches, are synchronous, and
 //! remember only in the context's state. Generic inside, `Box<dyn Operator>` outside: one virtual call per batch.
 
+mod due;
 mod fire;
 mod keys;
 

@@ -28,7 +28,7 @@ pub(crate) fn failed(doing: &str, folder: &Path, error: rocksdb::Error) -> Error
     let text = error.to_string();
     let says = |phrases: &[&str]| phrases.iter().any(|phrase| text.contains(phrase));
     let (kind, advice) = if says(&FULL) {
-        (ErrorKind::Limit, "free some space; the job goes on by itself when there is room")
+        (ErrorKind::Unavailable, "free some space; the job goes on by itself when there is room")
     } else if says(&FORBIDDEN) {
         (ErrorKind::Invalid, "give this user access to it")
     } else {
@@ -55,7 +55,7 @@ pub(crate) fn stalled(folder: &Path) -> Error {
     let last = log.lines().rfind(|line| line.contains("error: ")).and_then(|line| line.split_once("error: "));
     let why = last.map_or("its log says why", |(_, why)| why);
     let (kind, advice) = if FULL.iter().any(|phrase| why.contains(phrase)) {
-        (ErrorKind::Limit, "free some space; the job goes on by itself when there is room")
+        (ErrorKind::Unavailable, "free some space; the job goes on by itself when there is room")
     } else {
         (ErrorKind::Unavailable, "it is tried again by the restart strategy")
     };

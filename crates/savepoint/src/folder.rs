@@ -44,7 +44,7 @@ impl Folder {
     /// As [`Folder::open`]; a folder of this machine is made if it is missing.
     ///
     /// # Errors
-    /// As [`Folder::open`]; `Limit` when the disk is full.
+    /// As [`Folder::open`]; `Unavailable` when the disk is full.
     pub fn make(location: &str, config: &Configuration) -> Result<Folder> {
         StorageFolder::make(location, config).map(Folder::of)
     }

@@ -67,7 +67,7 @@ pub trait KeyedStore: Send + Sync {
     /// written, and the store is of no use any more; whoever reads from another thread may see part of a batch too.
     ///
     /// # Errors
-    /// `Limit` when the disk is full; otherwise as [`KeyedStore::get_all`].
+    /// `Unavailable` when the disk is full; otherwise as [`KeyedStore::get_all`].
     fn write(&self, batch: &WriteBatch) -> Result<()>;
 
     /// Visits the entries from `from` up to but not including `to`, in order, until `visit` returns false. `visit` does
@@ -154,7 +154,7 @@ pub trait StateBackend: Send + Sync {
     /// Opens a store. Blocks, so it is called on a thread that may.
     ///
     /// # Errors
-    /// `Corrupt` when a snapshot cannot be read, naming the file; `Limit` when the disk is full.
+    /// `Corrupt` when a snapshot cannot be read, naming the file; `Unavailable` when the disk is full.
     fn open(&self, open: OpenStore<'_>) -> Result<Arc<dyn KeyedStore>>;
 
     /// Stores that are open, or being closed. A process should not end before there are none: what closes them would go on

@@ -72,7 +72,7 @@ impl Tasks {
     /// Sends a command to a task. One for a task that is gone is dropped. Cancelling goes past whatever waits.
     ///
     /// # Errors
-    /// `Limit` when the task does not take its commands any more.
+    /// `Unavailable` when the task does not take its commands any more.
     pub fn send(&self, task: TaskId, command: TaskCommand) -> Result<()> {
         let Some(handle) = self.handles.get(&task) else { return Ok(()) };
         if matches!(command, TaskCommand::Cancel) {
@@ -84,7 +84,7 @@ impl Tasks {
         }
         match handle.commands.try_send(command) {
             Ok(()) | Err(mpsc::error::TrySendError::Closed(_)) => Ok(()),
-            Err(mpsc::error::TrySendError::Full(_)) => Err(Error::limit(format!(
+            Err(mpsc::error::TrySendError::Full(_)) => Err(Error::unavailable(format!(
                 "{task} has let {COMMANDS_MAX} commands wait: its code does not return; look at what it is doing"
             ))),
         }

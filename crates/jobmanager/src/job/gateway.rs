@@ -19,7 +19,7 @@ pub trait TaskGateway: Send + Sync {
     /// Sends a command to a task, behind those that were sent before. Commands to a task that is gone are dropped.
     ///
     /// # Errors
-    /// `Limit` when the task has not taken so many commands that there is no room for another: the job then fails.
+    /// `Unavailable` when the task has not taken so many commands that there is no room for another: the job then fails.
     fn send(&self, task: TaskId, command: TaskCommand) -> Result<()>;
 
     /// Stops every task of an attempt, also those that do not take commands.

@@ -26,10 +26,10 @@ fn the_default_depends_on_checkpoints() {
 #[test]
 fn what_a_restart_cannot_help_is_not_tried_again() {
     let mut strategy = strategy(&[], true).unwrap();
-    for kind in [ErrorKind::Invalid, ErrorKind::Fenced, ErrorKind::Corrupt] {
+    for kind in [ErrorKind::Invalid, ErrorKind::Fenced, ErrorKind::Corrupt, ErrorKind::Limit] {
         assert!(matches!(strategy.on_failure(kind, ProcessingTime(0), 0.5), Decision::Fail(_)), "{kind}");
     }
-    for kind in [ErrorKind::Data, ErrorKind::Unavailable, ErrorKind::Limit, ErrorKind::Internal] {
+    for kind in [ErrorKind::Data, ErrorKind::Unavailable, ErrorKind::Internal] {
         assert!(matches!(strategy.on_failure(kind, ProcessingTime(0), 0.5), Decision::Restart(_)), "{kind}");
     }
 }

@@ -12,8 +12,9 @@
 
 use super::assigned::{Assigned, is_large};
 use super::merging::InFlight;
-use super::pane::{DuePanes, Pane};
+use super::pane::Pane;
 use super::{WindowContents, WindowResults};
+use crate::due::DuePanes;
 use crate::keys::{AHEAD, FoundKeys};
 use flott_api::context::keyed_of;
 use flott_api::function::position::{Guard, Position};
@@ -187,16 +188,16 @@ where
             processing: keyed.register_timers(TimerKind::ProcessingTime, "window")?,
         };
         self.ids = Some(ids);
+        let rules = self.rules;
+        let (due, basis) = ((keyed, "window"), [i64::from(rules.is_event_time), rules.lateness_ms]);
         match ids.in_flight {
-            None => keyed.table(ids.panes).for_each(|key, window, pane| {
-                if let Some(time) = self.rules.next_due(window, pane.at_end) {
-                    self.due.push(time, key, *window);
+            None => self.due.open(due, ids.panes, &basis, |_, window, pane, due| {
+                if let Some(time) = rules.next_due(window, pane.at_end) {
+                    due(time.0, *window);
                 }
             })?,
-            Some(in_flight) => keyed.table(in_flight).for_each(|key, (), windows| {
-                for (window, state) in windows {
-                    self.due.push(window.max_timestamp(), key, *state);
-                }
+            Some(in_flight) => self.due.open(due, in_flight, &[], |_, (), windows, due| {
+                windows.iter().for_each(|(window, state)| due(window.max_timestamp().0, *state));
             })?,
         }
         self.plan.results.open(&mut KeyedOpenContext::new(cx)?)
@@ -282,7 +283,9 @@ where
         if late > 0 {
             cx.metrics.late_records_dropped.add(late);
         }
-        self.apply_deferred(keys, keyed_of(&mut cx.keyed)?)?;
+        let keyed = keyed_of(&mut cx.keyed)?;
+        self.apply_deferred(keys, keyed)?;
+        self.due.settle(keyed)?;
         self.collector.flush(out)?;
         self.side.flush(out)
     }

@@ -28,6 +28,9 @@ where
     /// Fires a slice of what is due, earliest first.
     pub(super) fn fire_due(&mut self, due: Due, cx: &mut OperatorContext, out: &mut dyn Output) -> Result<Progress> {
         let slots = Slots::new(cx);
+        if let Due::Event(watermark) = due {
+            self.load_due(watermark, cx)?;
+        }
         let mut progress = Progress::More;
         for _ in 0..SLICE {
             let found = match due {
@@ -41,16 +44,27 @@ where
             self.collector.flush_if_full(out)?;
             self.side.flush_if_full(out)?;
         }
+        self.due.settle(keyed_of(&mut cx.keyed)?)?;
         self.collector.flush(out)?;
         self.side.flush(out)?;
         Ok(progress)
+    }
+
+    /// Looks up in the store, at once, the panes of a slice.
+    fn load_due(&mut self, watermark: Watermark, cx: &mut OperatorContext) -> Result<()> {
+        let (ids, keyed) = (self.ids()?, keyed_of::<K>(&mut cx.keyed)?);
+        let next = self.due.next(keyed, watermark, SLICE)?;
+        if let Some(in_flight) = ids.in_flight {
+            keyed.table(in_flight).load(next.iter().map(|(slot, key, _)| (*slot, key, &())))?;
+        }
+        keyed.table(ids.panes).load(next.iter().map(|(slot, key, state)| (*slot, key, state)))
     }
 
     /// Fires the earliest event timer or pane, if one is due.
     fn fire_next(&mut self, watermark: Watermark, slots: Slots, cx: &mut OperatorContext) -> Result<bool> {
         let ids = self.ids()?;
         let keyed = keyed_of::<K>(&mut cx.keyed)?;
-        let first = self.due.first().filter(|time| time.0 <= watermark.0);
+        let first = self.due.first(keyed)?.filter(|time| time.0 <= watermark.0);
         if let Some((time, window)) = keyed.pop_timer(ids.event, first.map_or(watermark.0, |time| time.0))? {
             let at = TimerGuard { time };
             at.check(self.on_timer(Timer::EventTime(EventTime(time)), window, cx))?;
@@ -59,7 +73,7 @@ where
         if first.is_none() {
             return Ok(false);
         }
-        let Some((time, key, state)) = self.due.pop() else { return Ok(false) };
+        let Some((time, key, state)) = self.due.pop(keyed)? else { return Ok(false) };
         keyed.set_key_at(&key, slots.of(&key));
         if let Some((key, state)) = self.due.ahead(AHEAD) {
             keyed.table(ids.panes).prefetch(slots.of(key), state);
@@ -93,7 +107,7 @@ where
         if pane.at_end && time == window.max_timestamp() {
             pane.at_end = false;
             fired = true;
-            let result = self.ask_in_state(Timer::EventTime(time), window, state, cx)?;
+            let (result, _) = self.ask_in_state(Timer::EventTime(time), window, state, cx)?;
             self.fire(window, state, result, cx)?;
             self.apply_requests(ids, window, cx)?;
         }
@@ -115,7 +129,10 @@ where
         if self.rules.cleanup_by_clock(&window) == Some(timer) {
             return self.on_cleanup(timer, window, state, cx);
         }
-        let result = self.ask_in_state(timer, window, state, cx)?;
+        let (result, wants_end) = self.ask_in_state(timer, window, state, cx)?;
+        if wants_end {
+            self.due.push(window.max_timestamp(), keyed_of::<K>(&mut cx.keyed)?.key()?, state);
+        }
         self.fire(window, state, result, cx)?;
         self.apply_requests(ids, window, cx)
     }
@@ -156,26 +173,27 @@ where
     }
 
     /// Asks the trigger about a timer, for a pane in the state. Where the pane has gone the trigger is still asked,
-    /// with nothing to remember.
+    /// with nothing to remember. The flag says whether it wants to be called at the window's end from now on.
     fn ask_in_state(
         &mut self,
         timer: Timer,
         window: A::Window,
         state: A::Window,
         cx: &mut OperatorContext,
-    ) -> Result<TriggerResult> {
+    ) -> Result<(TriggerResult, bool)> {
         let ids = self.ids()?;
         let OperatorContext { keyed, env, watermark, .. } = cx;
         let (panes, key, slot) = keyed_of::<K>(keyed)?.keyed_table(ids.panes)?;
         let mut nothing = PaneOf::<T, A, Tr, C>::default();
         let pane = panes.get_mut(slot, key, &state)?.unwrap_or(&mut nothing);
+        let was_at_end = pane.at_end;
         let timers = self.rules.timers(&window, &mut pane.at_end);
         let mut trigger_cx = TriggerContext::new(&mut pane.trigger, *watermark, env, timers, &mut self.requests);
         let result = ask(&mut self.plan.trigger, timer, window, &mut trigger_cx)?;
         if self.requests.iter().any(|r| matches!(r, TimerRequest::Delete(_))) {
             pane.cleanup_known = false;
         }
-        Ok(result)
+        Ok((result, pane.at_end && !was_at_end))
     }
 
     /// As [`WindowCore::ask_in_state`], for a pane that has been taken out.

@@ -15,7 +15,7 @@ mod firing;
 mod join;
 mod merging;
 mod operator;
-pub(crate) mod pane;
+mod pane;
 mod results;
 mod triggers;
 
@@ -29,7 +29,6 @@ pub use contents::WindowContents;
 pub use evictors::{CountEvictor, DeltaEvictor, TimeEvictor};
 pub use join::{JoinWindowed, Tagged};
 pub use operator::WindowFactory;
-pub(crate) use pane::DuePanes;
 pub use results::WindowResults;
 pub use triggers::{
     ContinuousEventTimeTrigger, ContinuousProcessingTimeTrigger, CountTrigger, DeltaTrigger, EventTimeTrigger,

@@ -32,7 +32,7 @@ impl StateDescription {
     pub(crate) fn new(name: &str, shape: StateShape, entry: EntrySchema, ttl_ms: Option<u64>) -> StateDescription {
         let EntrySchema { key, namespace, value } = entry;
         let (kind, timed) = match shape {
-            StateShape::Table | StateShape::Timers => (TableKind::Value, false),
+            StateShape::Table | StateShape::Timers | StateShape::Index => (TableKind::Value, false),
             StateShape::Value { timed } | StateShape::WholeMap { timed } => (TableKind::Value, timed),
             StateShape::List { timed } => (TableKind::List, timed),
             StateShape::Map { timed } => (TableKind::Map, timed),

@@ -46,7 +46,7 @@ pub(super) fn store_error(done: &str, what: &str, error: &StoreError) -> Error {
 pub(super) fn io_error(what: &str, error: &io::Error) -> Error {
     use io::ErrorKind as Io;
     match error.kind() {
-        Io::StorageFull | Io::QuotaExceeded | Io::FileTooLarge => Error::limit(format!(
+        Io::StorageFull | Io::QuotaExceeded | Io::FileTooLarge => Error::unavailable(format!(
             "{what}: {error}; free some space on the disk of the checkpoint folder, and the next checkpoint succeeds"
         )),
         Io::PermissionDenied | Io::ReadOnlyFilesystem => {

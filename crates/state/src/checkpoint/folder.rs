@@ -46,7 +46,7 @@ impl StorageFolder {
     /// As [`StorageFolder::open`]; a local folder is made if it is missing.
     ///
     /// # Errors
-    /// As [`StorageFolder::open`]; `Limit` when the disk is full.
+    /// As [`StorageFolder::open`]; `Unavailable` when the disk is full.
     pub fn make(location: &str, config: &Configuration) -> Result<StorageFolder> {
         match Location::parse(location)? {
             Location::Local(folder) => Self::local(&local::make_folder(&folder)?),

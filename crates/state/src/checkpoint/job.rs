@@ -56,7 +56,7 @@ impl JobCheckpoints {
     /// Writes a file, which is safe when this returns.
     ///
     /// # Errors
-    /// `Unavailable` when the storage does not answer, after some attempts; `Limit` when the disk is full; `Invalid`
+    /// `Unavailable` when the storage does not answer, after some attempts, or its disk is full; `Invalid`
     /// when the folder may not be written.
     pub async fn write(&self, path: &str, bytes: Bytes) -> Result<()> {
         self.store.put(path, bytes).await

@@ -70,7 +70,7 @@ impl LocalStores {
     /// Opens a store for `range` with what those of the snapshots hold that are a store's.
     ///
     /// # Errors
-    /// `Invalid` when another backend wrote them; `Corrupt` when a file is missing or damaged, naming it; `Limit` when
+    /// `Invalid` when another backend wrote them; `Corrupt` when a file is missing or damaged, naming it; `Unavailable` when
     /// the disk is full.
     pub async fn open(
         &self,

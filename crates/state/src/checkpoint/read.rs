@@ -27,7 +27,7 @@ impl JobCheckpoints {
     /// [`crate::store::RestoredStore`] needs them. They may be links to stored files and must not be changed.
     ///
     /// # Errors
-    /// `Corrupt` when a file is missing or damaged, naming it; `Limit` when the disk of `folder` is full; otherwise as
+    /// `Corrupt` when a file is missing or damaged, naming it; `Unavailable` when the disk of `folder` is full; otherwise as
     /// [`JobCheckpoints::write`].
     pub async fn fetch(&self, snapshot: &KeyedSnapshot, folder: &Path) -> Result<()> {
         let store = snapshot.store.as_ref().filter(|store| store.names.len() == snapshot.files.len());

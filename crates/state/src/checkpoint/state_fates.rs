@@ -51,13 +51,16 @@ pub fn compare_states(found: &OperatorMetadata, job: &JobStates) -> Vec<StateRep
         let was = found.states.iter().find(|was| was.name == state.name);
         let fate = match was {
             Some(was) => keyed_fate(was, state),
+            None if found.states.iter().any(|was| is_other_form(was, state)) => StateFate::Kept,
             // Earlier Flotts did not say what there was; the types that wrote it read it.
             None if !is_described => StateFate::Kept,
             None => StateFate::New,
         };
         reports.push(StateReport { name: state.name.clone(), kind: state.table.kind, fate });
     }
-    let was_dropped = |was: &&Arc<StateDescription>| job.keyed.iter().all(|state| state.name != was.name);
+    let is_taken =
+        |was: &StateDescription, state: &StateDescription| state.name == was.name || is_other_form(was, state);
+    let was_dropped = |was: &&Arc<StateDescription>| job.keyed.iter().all(|state| !is_taken(was, state));
     reports.extend(found.states.iter().filter(was_dropped).map(|was| StateReport {
         name: was.name.clone(),
         kind: was.table.kind,
@@ -82,6 +85,16 @@ pub fn compare_states(found: &OperatorMetadata, job: &JobStates) -> Vec<StateRep
         fate: if is_own(name) { StateFate::Kept } else { StateFate::Dropped },
     }));
     reports
+}
+
+/// Whether one is a part of the other: what an operator keeps in one state on the heap it may keep in several on a store,
+/// called `_parts/STATE/PART`. It reads both.
+fn is_other_form(was: &StateDescription, is: &StateDescription) -> bool {
+    let is_part = |part: &str, whole: &str| {
+        let name = part.strip_prefix("_parts/").and_then(|name| name.rsplit_once('/'));
+        name.is_some_and(|(of, _)| of == whole)
+    };
+    is_part(&was.name, &is.name) || is_part(&is.name, &was.name)
 }
 
 fn keyed_fate(was: &StateDescription, is: &StateDescription) -> StateFate {

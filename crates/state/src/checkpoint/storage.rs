@@ -38,7 +38,7 @@ impl CheckpointStorage {
     ///
     /// # Errors
     /// `Invalid` when `location` cannot hold checkpoints, is of a kind that was not compiled in, or may not be used;
-    /// `Limit` when the disk is full.
+    /// `Unavailable` when the disk is full.
     pub fn open(env: &Env, location: &str, config: &Configuration) -> Result<Self> {
         let config = Arc::new(config.clone());
         match Location::parse(location)? {

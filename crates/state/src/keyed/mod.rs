@@ -8,6 +8,7 @@ mod any;
 mod bulk;
 mod file;
 mod hot;
+mod index;
 mod kinds;
 mod map;
 mod opened;

@@ -1,6 +1,8 @@
 //! Looking at the state of one key from outside, between two batches: nothing is changed by it.
 
 use super::KeyedState;
+use super::shape::StateShape;
+use super::state::Named;
 use crate::canonical::{Chunk, Entries, StateDescription};
 use flott_core::schema::{Compatibility, Schema, side_by_side};
 use flott_core::{Error, Key, Result, codec};
@@ -30,11 +32,13 @@ impl<K: Key> KeyedState<K> {
     /// What a key has in a state.
     ///
     /// # Errors
-    /// `Invalid` when there is no such state, its keys are of another type, or it cannot be asked by key; those of the
-    /// store.
+    /// `Invalid` when there is no such state, its keys are of another type, or it cannot be asked by key; `Limit` when the
+    /// key has too much; those of the store.
     pub fn query(&mut self, query: &StateQuery) -> Result<StateAnswer> {
-        let Some(place) = self.tables.iter().position(|table| table.name == query.state) else {
-            let names: Vec<&str> = self.tables.iter().map(|table| table.name.as_str()).collect();
+        let is_state = |table: &&Named<K>| table.shape != StateShape::Index;
+        let found = self.tables.iter().position(|table| table.name == query.state && is_state(&table));
+        let Some(place) = found else {
+            let names: Vec<&str> = self.tables.iter().filter(is_state).map(|table| table.name.as_str()).collect();
             return Err(Error::invalid(format!(
                 "the operator has no state `{}`, but `{}`; choose one of them",
                 query.state,
@@ -42,6 +46,12 @@ impl<K: Key> KeyedState<K> {
             )));
         };
         let state = self.tables[place].description.clone();
+        if state.table.kind.is_timers() {
+            return Err(Error::invalid(format!(
+                "state `{}` cannot be asked by key: it is found by time first; take a savepoint, or ask a checkpoint",
+                query.state
+            )));
+        }
         if state.table.key.can_read(&query.key_schema) != Compatibility::Same {
             return Err(Error::invalid(format!(
                 "the keys of state `{}` are of another type:\n{}",
@@ -55,12 +65,7 @@ impl<K: Key> KeyedState<K> {
             return Err(Error::internal("a key was looked for where it cannot be"));
         }
         let mut bytes = Vec::new();
-        let count = self.tables[place].table.entries_of(slot, &key, &mut bytes)?.ok_or_else(|| {
-            Error::invalid(format!(
-                "state `{}` cannot be asked by key: it is found by time first; take a savepoint, or ask a checkpoint",
-                query.state
-            ))
-        })?;
+        let count = self.tables[place].table.entries_of(slot, &key, &mut bytes)?;
         let (entries, mut rest, mut rows) = (Entries::new(&state)?, &bytes[..], Chunk::new());
         let now = self.now().0;
         let ttl = state.ttl_ms.map(|ms| i64::try_from(ms).unwrap_or(i64::MAX));

@@ -14,6 +14,56 @@ use flott_core::{Data, Error, Key, KeyGroup, Result};
 use std::sync::Arc;
 
 impl<K: Key> KeyedState<K> {
+    /// As [`KeyedState::register`], for keys that have many namespaces each, which are found together
+    /// ([`StateTable::for_each_of`]). In savepoints it is a map.
+    ///
+    /// # Errors
+    /// As [`KeyedState::register`].
+    pub fn register_by_key<N: Key, V: Data>(&mut self, name: &str) -> Result<TableId<N, V>> {
+        let shape = StateShape::Map { timed: false };
+        let table = self.restored_table(name, shape, Arrange::ByKey, None)?;
+        self.add_table(name, shape, table, None)
+    }
+
+    /// Takes what was restored under a name that is not registered, because the operator keeps it in another form here, entry
+    /// by entry. `is_by_key`: it was registered by [`KeyedState::register_by_key`].
+    ///
+    /// # Errors
+    /// As [`KeyedState::register`], and those of `take`.
+    pub fn take_restored<N: Key, V: Data>(
+        &mut self,
+        name: &str,
+        is_by_key: bool,
+        mut take: impl FnMut(&mut Self, &K, N, V) -> Result<()>,
+    ) -> Result<()> {
+        if self.restored_shape(name)?.is_none() {
+            return Ok(());
+        }
+        let shape = if is_by_key { StateShape::Map { timed: false } } else { StateShape::Table };
+        let mut table: StateTable<K, N, V> = self.restored_table(name, shape, Arrange::Flat, None)?;
+        if !self.is_on_store() {
+            let mut outcome = Ok(());
+            table.drain(|key, namespace, value| {
+                if outcome.is_ok() {
+                    outcome = take(self, key, namespace.clone(), value.clone());
+                }
+            })?;
+            return outcome;
+        }
+        for place in 0..self.range().len() {
+            let mut rest = table.read(place, None)?;
+            while let Some((entries, next)) = rest.take() {
+                entries.into_iter().try_for_each(|(key, namespace, value)| take(self, &key, namespace, value))?;
+                self.settle()?;
+                if let Some(next) = next {
+                    rest = table.read(place, Some(next))?;
+                }
+            }
+            table.remove_stored(place)?;
+        }
+        self.stored.as_ref().map_or(Ok(()), |stored| stored.forget(name))
+    }
+
     /// A table with what the checkpoint holds under `name`, which must be of this shape. `stamp` is that of values
     /// with a TTL.
     pub(super) fn restored_table<N: Key, V: Data>(
@@ -109,9 +159,10 @@ impl<K: Key> KeyedState<K> {
         Ok(TableId::new(self.tables.len() - 1))
     }
 
-    /// What every state is, also those that were restored and that no one has registered.
+    /// What every state is, also those that were restored and that no one has registered. An index is no state.
     pub fn descriptions(&self) -> Vec<Arc<StateDescription>> {
-        let registered = self.tables.iter().map(|table| &table.description);
+        let states = self.tables.iter().filter(|table| table.shape != StateShape::Index);
+        let registered = states.map(|table| &table.description);
         registered.chain(self.restored.descriptions()).cloned().collect()
     }
 

@@ -18,6 +18,8 @@ pub(crate) enum StateShape {
     Map { timed: bool },
     /// Timers in a store, in the order of their times; elsewhere they are a table.
     Timers,
+    /// What is due when, in a store, in the order of times: made from another state, so no state itself.
+    Index,
 }
 
 const TIMED: u8 = 0x80;
@@ -32,6 +34,7 @@ impl StateShape {
             StateShape::WholeMap { timed } => (3, timed),
             StateShape::Map { timed } => (4, timed),
             StateShape::Timers => (5, false),
+            StateShape::Index => (6, false),
         };
         if timed { kind | TIMED } else { kind }
     }
@@ -46,6 +49,7 @@ impl StateShape {
             3 => Some(StateShape::WholeMap { timed }),
             4 => Some(StateShape::Map { timed }),
             5 if !timed => Some(StateShape::Timers),
+            6 if !timed => Some(StateShape::Index),
             _ => None,
         }
     }
@@ -60,7 +64,7 @@ impl StateShape {
     /// The same kind with or without stamps.
     pub fn with_stamps(self, timed: bool) -> StateShape {
         match self {
-            StateShape::Table | StateShape::Timers => self,
+            StateShape::Table | StateShape::Timers | StateShape::Index => self,
             StateShape::Value { .. } => StateShape::Value { timed },
             StateShape::List { .. } => StateShape::List { timed },
             StateShape::WholeMap { .. } => StateShape::WholeMap { timed },
@@ -74,6 +78,7 @@ impl fmt::Display for StateShape {
         f.write_str(match self {
             StateShape::Table => "a table of an operator",
             StateShape::Timers => "timers",
+            StateShape::Index => "an index",
             StateShape::Value { timed: false } => "a value",
             StateShape::Value { timed: true } => "a value with TTL",
             StateShape::List { timed: false } => "a list",

@@ -31,6 +31,10 @@ impl<N, V> TableId<N, V> {
     pub(super) fn new(number: usize) -> Self {
         TableId { number, types: PhantomData }
     }
+
+    pub(super) fn number(self) -> usize {
+        self.number
+    }
 }
 
 impl<N, V> Clone for TableId<N, V> {
@@ -45,6 +49,12 @@ impl<N, V> Copy for TableId<N, V> {}
 pub struct TimersId<N> {
     number: usize,
     types: PhantomData<fn() -> N>,
+}
+
+impl<N> TimersId<N> {
+    pub(super) fn new(number: usize) -> Self {
+        TimersId { number, types: PhantomData }
+    }
 }
 
 impl<N> Clone for TimersId<N> {
@@ -65,11 +75,11 @@ pub(super) struct Named<K> {
 
 /// All keyed state of an operator whose keys are `K`, for the key groups that the subtask owns.
 pub struct KeyedState<K> {
-    max: MaxParallelism,
-    range: KeyGroupRange,
+    pub(super) max: MaxParallelism,
+    pub(super) range: KeyGroupRange,
     /// In order of registration.
     pub(super) tables: Vec<Named<K>>,
-    timers: Vec<Box<dyn AnyTimers>>,
+    pub(super) timers: Vec<Box<dyn AnyTimers>>,
     current: Option<(K, KeySlot)>,
     /// Timers are not registered any more.
     quiesced: bool,
@@ -188,7 +198,7 @@ impl<K: Key> KeyedState<K> {
         let (max, range) = (self.max, self.range);
         timers.rebuild(self.table(table), |key| KeySlot::of(key, max, range))?;
         self.timers.push(Box::new(timers));
-        Ok(TimersId { number: self.timers.len() - 1, types: PhantomData })
+        Ok(TimersId::new(self.timers.len() - 1))
     }
 
     fn add_timers_table<N: Key>(&mut self, name: &str) -> Result<TableId<(i64, N), ()>> {
@@ -386,7 +396,7 @@ fn no_key() -> Error {
 }
 
 #[cold]
-fn foreign_handle() -> Error {
+pub(super) fn foreign_handle() -> Error {
     Error::invalid(
         "a state's handle is used with an operator that did not make it; register the state in `open` of each operator",
     )
@@ -400,7 +410,7 @@ fn table_of<K: Key, N: Key, V: Data>(tables: &mut [Named<K>], id: TableId<N, V>)
 
 #[inline]
 #[expect(clippy::type_complexity, reason = "two borrows from two lists")]
-fn timers_and_table<'a, K: Key, N: Key>(
+pub(super) fn timers_and_table<'a, K: Key, N: Key>(
     timers: &'a mut [Box<dyn AnyTimers>],
     tables: &'a mut [Named<K>],
     id: TimersId<N>,

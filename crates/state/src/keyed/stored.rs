@@ -38,25 +38,43 @@ impl StoredState {
 
     /// The shape in which the store holds a state, if it does.
     pub fn shape(&self, name: &str) -> Result<Option<StateShape>> {
+        Ok(self.said(name)?.map(|(shape, _)| shape))
+    }
+
+    /// What an index that the store holds was made of.
+    pub fn index_basis(&self, name: &str) -> Result<Option<u64>> {
+        Ok(self.said(name)?.map(|(_, basis)| basis))
+    }
+
+    /// The shape of a state, and of an index what it was made of.
+    fn said(&self, name: &str) -> Result<Option<(StateShape, u64)>> {
         let mut keys = Rows::new();
         keys.push(&about(name));
-        let mut shape = None;
+        let mut said = None;
         self.store.get_all(&keys, &mut |_, value| {
-            let Some((tag, held)) = value.and_then(|value| value.split_first()) else { return Ok(()) };
+            let Some((tag, mut held)) = value.and_then(|value| value.split_first()) else { return Ok(()) };
+            let shape = StateShape::of_tag(*tag);
+            let mut basis = 0;
+            if shape == Some(StateShape::Index)
+                && let Some((rest, last)) = held.split_last_chunk()
+            {
+                (held, basis) = (rest, u64::from_le_bytes(*last));
+            }
             if held != name.as_bytes() {
                 return Err(Error::invalid(format!(
                     "the names of the states `{name}` and `{}` have the same hash; rename the new one",
                     String::from_utf8_lossy(held)
                 )));
             }
-            shape = Some(StateShape::of_tag(*tag).ok_or_else(|| {
+            let shape = shape.ok_or_else(|| {
                 Error::corrupt(format!(
                     "state `{name}` is of kind {tag}, which this Flott does not know; use the one that wrote it"
                 ))
-            })?);
+            })?;
+            said = Some((shape, basis));
             Ok(())
         })?;
-        Ok(shape)
+        Ok(said)
     }
 
     /// Refuses a state that the store holds in another shape.
@@ -75,10 +93,24 @@ impl StoredState {
         if self.shape(name)? == Some(shape) {
             return Ok(());
         }
+        self.say(name, shape, &[])
+    }
+
+    /// Notes that the store holds an index, and what it was made of.
+    pub fn note_index(&self, name: &str, basis: u64) -> Result<()> {
+        self.say(name, StateShape::Index, &basis.to_le_bytes())
+    }
+
+    /// Forgets that there was a state.
+    pub fn forget(&self, name: &str) -> Result<()> {
         let mut batch = WriteBatch::new();
-        let mut value = vec![shape.tag()];
-        value.extend_from_slice(name.as_bytes());
-        batch.put(&about(name), &value);
+        batch.delete(&about(name));
+        self.store.write(&batch)
+    }
+
+    fn say(&self, name: &str, shape: StateShape, more: &[u8]) -> Result<()> {
+        let mut batch = WriteBatch::new();
+        batch.put(&about(name), &[&[shape.tag()], name.as_bytes(), more].concat());
         self.store.write(&batch)
     }
 }

@@ -7,11 +7,13 @@
 //! On the heap the table holds everything. On a store ([`crate::store::KeyedStore`]) it holds what is in use: what is
 //! not here is looked up there, what changed is written there, and what was not used lately goes when memory is short.
 
+mod ask;
 mod batch;
 mod clock;
 mod encode;
 mod expire;
 mod group;
+mod index;
 mod layout;
 mod names;
 mod ordered;

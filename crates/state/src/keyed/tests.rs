@@ -1,6 +1,8 @@
 //! Tests of keyed state: each kind against a model, snapshots and restores in between.
 
+mod asking;
 mod files;
+mod index;
 mod kinds;
 mod model;
 mod parted;

@@ -224,6 +224,16 @@ impl<K: Key, N: Key> Timers<K, N> {
         }
     }
 
+    /// The earliest time in the index.
+    pub(super) fn first_time(&self) -> Option<i64> {
+        self.index.iter().find(|(_, timers)| !timers.is_empty()).map(|(time, _)| *time)
+    }
+
+    /// Those in the index that are due at `up_to`, in the order in which they are popped.
+    pub(super) fn next(&self, up_to: i64) -> impl Iterator<Item = &(K, N)> {
+        self.index.range(..=up_to).flat_map(|(_, timers)| timers)
+    }
+
     fn add(&mut self, time: i64, key: &K, namespace: &N) {
         self.index.entry(time).or_default().push_back((key.clone(), namespace.clone()));
         self.indexed += 1;
@@ -301,7 +311,7 @@ impl<K: Key, N: Key> AnyTimers for Timers<K, N> {
     }
 
     fn first(&self) -> Option<i64> {
-        self.index.keys().next().copied()
+        self.first_time()
     }
 
     fn clear(&mut self) {

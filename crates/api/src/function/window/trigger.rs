@@ -178,10 +178,11 @@ impl<'a, S> TriggerContext<'a, S> {
     /// Calls `on_event_time` when the watermark reaches `time`.
     #[inline]
     pub fn register_event_time_timer(&mut self, time: EventTime) {
-        if time == self.timers.cleanup {
-            // The trigger is called then in any case.
-        } else if time == self.timers.end {
+        if time == self.timers.end {
+            // Noted even if the window is cleaned up then too: after a restore it may go later.
             *self.timers.at_end = true;
+        } else if time == self.timers.cleanup {
+            // The trigger is called then in any case.
         } else {
             self.requests.push(TimerRequest::Register(Timer::EventTime(time)));
         }

@@ -43,7 +43,7 @@ fn every_step(change: fn(FileSink<u32>) -> FileSink<u32>, parallelism: u32, faul
                 assert!(step > 40, "only {step} steps");
                 return;
             }
-            Err(e) if fault == Fault::DiskFull => assert_eq!(e.kind(), ErrorKind::Limit, "{e}"),
+            Err(e) if fault == Fault::DiskFull => assert_eq!(e.kind(), ErrorKind::Unavailable, "{e}"),
             Err(_) => {}
         }
         job.run(parallelism, Faults::default()).unwrap();

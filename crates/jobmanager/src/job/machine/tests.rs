@@ -177,7 +177,7 @@ fn restarts_end_when_the_strategy_says_so() {
 #[test]
 fn a_failed_deployment_and_a_failed_job_restart_too() {
     let mut b = Bench::deployed(WITH_RESTARTS);
-    b.on(JobEvent::DeployFailed(Error::limit("no slots")));
+    b.on(JobEvent::DeployFailed(Error::unavailable("no slots")));
     assert_eq!(b.status(), JobStatus::Restarting, "nobody has to be waited for");
     b.pass(1000);
     assert_eq!(b.on(JobEvent::Failed(Error::unavailable("checkpoints"))), cancelled(1));

@@ -234,8 +234,8 @@ fn what_an_older_attempt_says_or_finds_changes_nothing() {
     assert!(b.on(MasterEvent::Discovered(AttemptId(0), source(), stale)).is_empty());
     let dead = TaskId { vertex: VertexId(0), subtask: SubtaskIndex(0), attempt: AttemptId(0) };
     assert!(b.on(MasterEvent::Task(dead, TaskEvent::RequestSplit { operator: source() })).is_empty());
-    assert!(b.on(MasterEvent::DeployFailed(AttemptId(0), Error::limit("x"))).is_empty());
-    assert!(b.on(MasterEvent::SendFailed(dead, Error::limit("x"))).is_empty());
+    assert!(b.on(MasterEvent::DeployFailed(AttemptId(0), Error::unavailable("x"))).is_empty());
+    assert!(b.on(MasterEvent::SendFailed(dead, Error::unavailable("x"))).is_empty());
     b.run(actions);
     assert_eq!(b.master.machine().restarts(), 1);
     assert_eq!(b.count_splits(), 10, "none of the stale ones");
@@ -245,7 +245,7 @@ fn what_an_older_attempt_says_or_finds_changes_nothing() {
 fn a_task_that_takes_no_commands_fails_the_job() {
     let mut b = Bench::running();
     let task = TaskId { vertex: VertexId(0), subtask: SubtaskIndex(1), attempt: AttemptId(0) };
-    let actions = b.on(MasterEvent::SendFailed(task, Error::limit("1024 commands wait")));
+    let actions = b.on(MasterEvent::SendFailed(task, Error::unavailable("1024 commands wait")));
     assert!(matches!(actions[..], [Action::CancelTasks(AttemptId(0))]));
     let history = &b.master.machine().exceptions().entries;
     assert!(history[0].root.text.contains("numbers (2/2)"), "{}", history[0].root.text);

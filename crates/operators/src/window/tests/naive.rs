@@ -1,7 +1,7 @@
 //! Window operators against a plain computation over the whole input, with disorder, lateness and checkpoints.
 
 use super::*;
-use crate::harness::Setup;
+use crate::harness::{Fleet, Move};
 use crate::window::{EventTimeSessionWindows, SlidingEventTimeWindows, TumblingEventTimeWindows};
 use proptest::prelude::*;
 use std::collections::BTreeMap;
@@ -11,16 +11,16 @@ use std::collections::BTreeMap;
 enum Step {
     Record { key: u8, time: i64 },
     Watermark(i64),
-    Checkpoint,
+    Checkpoint(Move),
 }
 
 /// Records whose times wander forward with some disorder, and watermarks that trail them by less than the disorder.
 fn course() -> impl Strategy<Value = Vec<Step>> {
-    let step = (0..10u8, 0..4u8, 0..12i64, 0..25i64);
+    let step = (0..10u8, 0..4u8, 0..12i64, 0..25i64, Move::any());
     proptest::collection::vec(step, 1..120).prop_map(|steps| {
         let mut now = 0;
-        let step = |(what, key, ahead, behind): (u8, u8, i64, i64)| match what {
-            0 => Step::Checkpoint,
+        let step = |(what, key, ahead, behind, to): (u8, u8, i64, i64, Move)| match what {
+            0 => Step::Checkpoint(to),
             1 | 2 => Step::Watermark(now - behind / 2),
             _ => {
                 now += ahead;
@@ -32,9 +32,9 @@ fn course() -> impl Strategy<Value = Vec<Step>> {
 }
 
 /// Runs a course, in batches that end where the watermark moves.
-fn run(factory: &dyn OperatorFactory, steps: &[Step]) -> (Vec<String>, u64) {
-    let mut h = Harness::with(factory, Setup::default()).unwrap();
-    let (mut batch, mut told, mut late, mut watermark) = (Vec::new(), Vec::new(), 0, i64::MIN);
+fn run(factory: &dyn OperatorFactory, steps: &[Step], is_on_store: bool) -> (Vec<String>, u64) {
+    let mut fleet = Fleet::new(factory, 1, is_on_store);
+    let (mut batch, mut told) = (Vec::new(), Vec::new());
     let mut number = 0u32;
     for step in steps.iter().chain(&[Step::Watermark(i64::MAX)]) {
         if let Step::Record { key, time } = step {
@@ -42,22 +42,20 @@ fn run(factory: &dyn OperatorFactory, steps: &[Step]) -> (Vec<String>, u64) {
             batch.push(((format!("k{key}"), number), *time));
             continue;
         }
-        h.process_timed(std::mem::take(&mut batch)).unwrap();
-        if let Step::Watermark(to) = step {
-            h.watermark(*to).unwrap();
-            watermark = watermark.max(*to);
-        } else {
-            told.extend(h.take::<String>());
-            late += h.late();
-            let snapshot = h.snapshot();
-            h = Harness::with(factory, Setup { restore: vec![snapshot], ..Setup::default() }).unwrap();
-            h.watermark(watermark).unwrap();
+        fleet.send(0, std::mem::take(&mut batch), |row: &Row| row.0.clone());
+        match step {
+            Step::Watermark(to) => fleet.watermark(*to),
+            Step::Checkpoint(to) => {
+                told.extend(fleet.take::<String>());
+                fleet.go_on(to);
+            }
+            Step::Record { .. } => {}
         }
     }
-    told.extend(h.take::<String>());
-    assert_eq!(h.entries(), 0, "nothing is left behind");
+    told.extend(fleet.take::<String>());
+    assert_eq!(fleet.entries(), 0, "nothing is left behind");
     told.sort();
-    (told, late + h.late())
+    (told, fleet.late())
 }
 
 /// The records of a course, each with its number and the watermark that it met.
@@ -66,7 +64,7 @@ fn records(steps: &[Step]) -> Vec<(String, u32, i64, i64)> {
     for step in steps {
         match step {
             Step::Watermark(to) => watermark = watermark.max(*to),
-            Step::Checkpoint => {}
+            Step::Checkpoint(_) => {}
             Step::Record { key, time } => {
                 number += 1;
                 records.push((format!("k{key}"), number, *time, watermark));
@@ -170,21 +168,23 @@ fn tell_sorted<A: WindowAssigner<Row, Window = TimeWindow>, Tr: Trigger<Row, Tim
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
     #[test]
-    fn tumbling_windows(steps in course(), size in 1..30u64, lateness in 0..15u64) {
+    fn tumbling_windows(steps in course(), on_store: bool, size in 1..30u64, lateness in 0..15u64) {
         let windows = windowed(TumblingEventTimeWindows::of(ms(size))).allowed_lateness(ms(lateness));
-        prop_assert_eq!(run(&tell(windows), &steps), on_grid(&steps, size as i64, size as i64, lateness as i64));
+        prop_assert_eq!(run(&tell(windows), &steps, on_store), on_grid(&steps, size as i64, size as i64, lateness as i64));
     }
 
     #[test]
-    fn sliding_windows(steps in course(), size in 1..40u64, slide in 1..20u64, lateness in 0..15u64) {
+    fn sliding_windows(steps in course(), on_store: bool, size in 1..40u64, slide in 1..20u64, lateness in 0..15u64) {
         let windows = windowed(SlidingEventTimeWindows::of(ms(size), ms(slide))).allowed_lateness(ms(lateness));
-        prop_assert_eq!(run(&tell(windows), &steps), on_grid(&steps, size as i64, slide as i64, lateness as i64));
+        prop_assert_eq!(run(&tell(windows), &steps, on_store), on_grid(&steps, size as i64, slide as i64, lateness as i64));
     }
 
     #[test]
-    fn sessions(steps in course(), gap in 1..30u64) {
+    fn sessions(steps in course(), on_store: bool, gap in 1..30u64) {
         let windows = windowed(EventTimeSessionWindows::with_gap(ms(gap)));
-        prop_assert_eq!(run(&tell_sorted(windows), &steps), in_sessions(&steps, gap as i64));
+        prop_assert_eq!(run(&tell_sorted(windows), &steps, on_store), in_sessions(&steps, gap as i64));
     }
 }

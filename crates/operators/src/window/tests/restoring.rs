@@ -51,7 +51,7 @@ fn runs_alike(factory: &dyn OperatorFactory, expected: &[&[&str]]) {
             told.push(fired(&mut subtasks, *watermark));
         }
         assert_eq!(told, expected, "from {before} to {after} subtasks");
-        assert!(subtasks.iter().all(|h| h.entries() == 0), "nothing is left behind");
+        assert!(subtasks.iter_mut().all(|h| h.entries() == 0), "nothing is left behind");
     }
 }
 
@@ -150,4 +150,69 @@ fn an_event_time_trigger_on_global_windows_survives() {
     h.rows(&[("a", 2, 0)]);
     h.finish().unwrap();
     assert_eq!(h.told(), ["a 1+2"]);
+}
+
+/// Keys with one window each, of which more are due than are in memory at once.
+const MANY: u32 = 200_000;
+/// Entries of state that one subtask has in memory at most, whatever there is: those that are due first, a slice of panes,
+/// and what one batch needs.
+const IN_MEMORY_MAX: usize = (1 << 17) + (1 << 15);
+
+#[test]
+fn on_a_store_only_the_first_windows_that_are_due_are_in_memory() {
+    let factory = Windowed::new(by(|row: &(u32, i64)| row.0), TumblingEventTimeWindows::of(ms(10)))
+        .reduce(|a: (u32, i64), b: (u32, i64)| (a.0, a.1 + b.1));
+    let start = |restore| Harness::with(&factory, Setup { store: Some(1 << 20), restore, ..Setup::default() }).unwrap();
+    let mut h = start(vec![]);
+    let time = |n: u32| i64::from(n % 1000) * 10;
+    let mut most = 0;
+    for from in (0..MANY).step_by(1000) {
+        let row = |n: u32| ((n.wrapping_mul(7919) % MANY, 1i64), time(n));
+        h.process_timed((from..from + 1000).map(row).collect()).unwrap();
+        most = most.max(h.in_memory());
+    }
+    assert!(most <= IN_MEMORY_MAX, "{most} entries were in memory");
+    let mut fired = 0;
+    for restored in [false, true] {
+        if restored {
+            let snapshot = h.snapshot();
+            h = start(vec![snapshot]);
+            assert!(h.in_memory() < MANY as usize / 4, "{} entries are in memory after a restore", h.in_memory());
+        }
+        for _ in 0..5 {
+            h.watermark(h.cx.watermark.0.max(0) + 1000).unwrap();
+            let rows: Vec<((u32, i64), Option<i64>)> = h.take_timed();
+            assert!(rows.iter().map(|(_, time)| time).is_sorted(), "the earliest first");
+            fired += rows.len();
+            most = most.max(h.in_memory());
+        }
+        if !restored {
+            assert_eq!(fired, MANY as usize / 2);
+        }
+    }
+    h.finish().unwrap();
+    fired += h.take::<(u32, i64)>().len();
+    assert_eq!((fired, h.entries()), (MANY as usize, 0));
+    assert!(most <= IN_MEMORY_MAX, "{most} entries were in memory");
+}
+
+#[test]
+fn an_index_on_a_store_is_made_again_when_the_allowed_lateness_changes() {
+    let of = |lateness| tell(windowed(TumblingEventTimeWindows::of(ms(10))).allowed_lateness(ms(lateness)));
+    let start = |factory: &dyn OperatorFactory, restore| {
+        Harness::with(factory, Setup { store: Some(0), restore, ..Setup::default() }).unwrap()
+    };
+    for (before, after, left) in [(30, 5, 0), (5, 30, 2), (0, 20, 1), (20, 1, 0)] {
+        let mut h = start(&of(before), vec![]);
+        h.rows(&[("a", 1, 3), ("b", 2, 13)]);
+        assert_eq!(h.fired(11), ["a [0, 10) 1"]);
+        let snapshot = h.snapshot();
+        let mut h = start(&of(after), vec![snapshot]);
+        assert_eq!(h.fired(19), ["b [10, 20) 2"]);
+        h.fired(24);
+        // A pane, and when it is due.
+        assert_eq!(h.entries(), 2 * left, "from {before} to {after}");
+        h.fired(i64::MAX);
+        assert_eq!(h.entries(), 0);
+    }
 }

@@ -239,6 +239,55 @@ fn a_timer_that_a_trigger_left_behind_finds_the_window_gone() {
     assert_eq!(h.entries(), 0);
 }
 
+/// Wants to be called at time 5, and only then at the window's end, which it fires.
+#[derive(Clone)]
+struct EndLater;
+
+impl Trigger<Row, TimeWindow> for EndLater {
+    type State = ();
+
+    fn on_element(
+        &mut self,
+        _: &Row,
+        _: Option<EventTime>,
+        _: &TimeWindow,
+        cx: &mut TriggerContext<'_, ()>,
+    ) -> Result<TriggerResult> {
+        cx.register_event_time_timer(EventTime(5));
+        Ok(TriggerResult::Continue)
+    }
+
+    fn on_event_time(
+        &mut self,
+        time: EventTime,
+        window: &TimeWindow,
+        cx: &mut TriggerContext<'_, ()>,
+    ) -> Result<TriggerResult> {
+        if time == window.max_timestamp() {
+            return Ok(TriggerResult::Fire);
+        }
+        cx.register_event_time_timer(window.max_timestamp());
+        Ok(TriggerResult::Continue)
+    }
+
+    fn clear(&mut self, _: &TimeWindow, _: &mut TriggerContext<'_, ()>) -> Result<()> {
+        Ok(())
+    }
+}
+
+#[test]
+fn a_timer_may_ask_for_the_windows_end() {
+    let windows = windowed(TumblingEventTimeWindows::of(ms(10))).trigger(EndLater).allowed_lateness(ms(20));
+    let mut h = Harness::new(tell(windows));
+    h.rows(&[("a", 1, 3)]);
+    assert_eq!(h.fired(7), [] as [&str; 0]);
+    assert_eq!(h.fired(9), ["a [0, 10) 1"]);
+    assert_eq!(h.fired(28), [] as [&str; 0]);
+    assert_eq!(h.entries(), 1);
+    h.fired(29);
+    assert_eq!(h.entries(), 0);
+}
+
 #[test]
 fn windows_may_fire_anywhere_in_a_long_batch() {
     let mut h = Harness::new(tell_numbers(windowed(GlobalWindows).trigger(PurgingTrigger::of(CountTrigger::of(3)))));

@@ -1,8 +1,11 @@
 //! Tests of comparison.
 
 use super::*;
+use crate::canonical::{StateDescription, TableKind, TableSchema};
 use crate::snapshot::{Blob, KeyedSnapshot, OperatorSnapshot};
+use flott_core::schema::Schema;
 use flott_core::{BarrierKind, CheckpointId, ErrorKind, JobId, ProcessingTime};
+use std::sync::Arc;
 
 fn max(count: u32) -> MaxParallelism {
     MaxParallelism::new(count).unwrap()
@@ -81,4 +84,28 @@ fn a_changed_max_parallelism_is_refused() {
 fn two_operators_with_one_uid_are_refused() {
     let error = compare(&checkpoint(Vec::new()), &[wanted("a", "x"), wanted("b", "x")], false).unwrap_err();
     assert!(error.to_string().contains("`b`"), "{error}");
+}
+
+#[test]
+fn a_state_in_parts_is_the_one_that_they_are_parts_of() {
+    let described = |name: &str| {
+        let table = TableSchema::new(TableKind::Value, Schema::U32);
+        Arc::new(StateDescription { name: name.to_owned(), table, ttl_ms: None })
+    };
+    let states = |names: &[&str]| names.iter().map(|name| described(name)).collect::<Vec<_>>();
+    let (whole, parts) = (states(&["join", "a"]), states(&["_parts/join/left", "_parts/join/right", "a/join"]));
+    let lines = |was: &[Arc<StateDescription>], is: &[Arc<StateDescription>]| {
+        let found = OperatorMetadata { states: was.to_vec(), ..saved("join", None, 1) };
+        let job = JobStates { keyed: is.to_vec(), ..JobStates::default() };
+        compare_states(&found, &job).into_iter().map(|state| (state.name, state.fate)).collect::<Vec<_>>()
+    };
+    let of = |list: &[(&str, StateFate)]| {
+        list.iter().map(|(name, fate)| ((*name).to_owned(), fate.clone())).collect::<Vec<_>>()
+    };
+    use StateFate::{Dropped, Kept, New};
+    assert_eq!(lines(&parts, &whole), of(&[("join", Kept), ("a", New), ("a/join", Dropped)]));
+    assert_eq!(
+        lines(&whole, &parts),
+        of(&[("_parts/join/left", Kept), ("_parts/join/right", Kept), ("a/join", New), ("a", Dropped)])
+    );
 }

@@ -41,16 +41,16 @@ fn after_some_attempts_the_error_counts() {
 }
 
 #[test]
-fn what_stays_wrong_is_not_tried_again() {
-    for (fault, kind, words) in
-        [(Fault::Full, ErrorKind::Limit, "free some space"), (Fault::Denied, ErrorKind::Invalid, "access")]
-    {
+fn what_stays_wrong_is_not_tried_again_but_a_disk_may_have_room_soon() {
+    let faults =
+        [(Fault::Full, ErrorKind::Unavailable, "free some space", 4), (Fault::Denied, ErrorKind::Invalid, "access", 1)];
+    for (fault, kind, words, requests) in faults {
         on_flaky(1, |_, objects, storage| async move {
-            objects.expect(&[fault]);
+            objects.expect(&[fault; 10]);
             let error = storage.job(JOB).write("shared/a", Bytes::new()).await.unwrap_err();
             assert_eq!(error.kind(), kind);
             assert!(error.to_string().contains(words), "{error}");
-            assert_eq!(*objects.requests.lock().unwrap(), 1);
+            assert_eq!(*objects.requests.lock().unwrap(), requests);
         });
     }
 }

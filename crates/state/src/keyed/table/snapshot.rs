@@ -4,7 +4,7 @@ use super::encode::Encoded;
 use super::group::Group;
 use super::layout::Layout;
 use super::{KeySlot, StateTable, Take};
-use flott_core::{Data, Key, KeyGroup, ProcessingTime, Result, codec};
+use flott_core::{Data, Key, KeyGroup, ProcessingTime, Result};
 use std::any::Any;
 
 /// A group with room for more entries gives its memory back when it is cleared: clearing costs time for all of it.
@@ -36,8 +36,8 @@ pub(in crate::keyed) trait AnyTable<K>: Any + Send {
     fn prefetch_all(&self, slots: &[KeySlot]);
     /// Looks up in the store what is not here of these keys, if namespaces are nothing.
     fn load_all(&mut self, keys: &[K], slots: &[KeySlot]) -> Result<()>;
-    /// Appends what a key has, as entries of a file, and says how many those are; `None` if they are not found by key.
-    fn entries_of(&mut self, slot: KeySlot, key: &K, out: &mut Vec<u8>) -> Result<Option<usize>>;
+    /// Appends what a key has, as entries of a file, and says how many those are. Names begin with the key.
+    fn entries_of(&mut self, slot: KeySlot, key: &K, out: &mut Vec<u8>) -> Result<usize>;
     /// How many entries have been looked up in the store so far, many at a time.
     fn looked_up(&self) -> u64;
     /// Drops all entries, and memory that was needed for many.
@@ -106,29 +106,8 @@ impl<K: Key, N: Key, V: Data> AnyTable<K> for StateTable<K, N, V> {
         }
     }
 
-    fn entries_of(&mut self, slot: KeySlot, key: &K, out: &mut Vec<u8>) -> Result<Option<usize>> {
-        let mut namespaces: Vec<N> = Vec::new();
-        let nothing: &dyn Any = &();
-        match (&self.groups[slot.group].layout, nothing.downcast_ref::<N>()) {
-            (_, Some(namespace)) => namespaces.push(namespace.clone()),
-            (Layout::ByKey(_), None) => {
-                self.for_each_of(slot, key, |namespace, _| namespaces.push(namespace.clone()))?
-            }
-            (Layout::ByNamespace(parts), None) if !self.is_on_store() => {
-                parts.iter().for_each(|part| namespaces.push(part.of.clone()));
-            }
-            _ => return Ok(None),
-        }
-        let mut count = 0;
-        for namespace in namespaces {
-            if let Some(value) = self.get(slot, key, &namespace)? {
-                codec::encode(key, out)?;
-                codec::encode(&namespace, out)?;
-                codec::encode(value, out)?;
-                count += 1;
-            }
-        }
-        Ok(Some(count))
+    fn entries_of(&mut self, slot: KeySlot, key: &K, out: &mut Vec<u8>) -> Result<usize> {
+        StateTable::entries_of(self, slot, key, out)
     }
 
     fn looked_up(&self) -> u64 {

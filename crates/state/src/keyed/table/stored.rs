@@ -232,9 +232,9 @@ impl<K: Key, N: Key, V: Data> StateTable<K, N, V> {
             }
             Ok(true)
         })?;
-        if let Layout::ByKey(parts) = &mut group.layout
-            && let Some(part) = parts.find(key, || slot.hash.0)
-        {
+        if let Layout::ByKey(parts) = &mut group.layout {
+            // Of a key that has nothing it is remembered, too, until memory is made free.
+            let part = parts.make(key, || slot.hash.0);
             parts.at_mut(part).is_complete = true;
         }
         Ok(())
@@ -432,18 +432,34 @@ impl<K: Key, N: Key, V: Data> Group<K, N, V> {
 
 /// Namespaces of a key.
 impl<K: Key, N: Key, V: Data> StateTable<K, N, V> {
-    /// Calls `visit` with every namespace of a key, in no particular order. The table is arranged by key.
-    pub(in crate::keyed) fn for_each_of(
-        &mut self,
-        slot: KeySlot,
-        key: &K,
-        mut visit: impl FnMut(&N, &V),
-    ) -> Result<()> {
+    /// Calls `visit` with every namespace of a key, in no particular order. The table is arranged by key, as those are that
+    /// were registered by [`super::super::KeyedState::register_by_key`]; of others nothing is found.
+    ///
+    /// # Errors
+    /// As [`StateTable::get`].
+    pub fn for_each_of(&mut self, slot: KeySlot, key: &K, mut visit: impl FnMut(&N, &V)) -> Result<()> {
         self.complete(slot, key)?;
         if let Layout::ByKey(parts) = &self.groups[slot.group].layout
             && let Some(part) = parts.find(key, || slot.hash.0)
         {
             parts.at(part).part.entries.iter().for_each(|e| visit(&e.name, &e.value));
+        }
+        Ok(())
+    }
+
+    /// Removes an entry that nobody wants to see: on a store it is not looked up.
+    ///
+    /// # Errors
+    /// As [`StateTable::get`].
+    pub fn forget(&mut self, slot: KeySlot, key: &K, namespace: &N) -> Result<()> {
+        let key_group = self.key_group(slot);
+        let group = &mut self.groups[slot.group];
+        match group.layout.find(slot, key, namespace) {
+            Some(place) => drop(group.remove(place, &self.about, key_group)?),
+            None if self.stored.is_some() && !group.is_complete => {
+                group.removed.insert(key.clone(), namespace.clone());
+            }
+            None => {}
         }
         Ok(())
     }

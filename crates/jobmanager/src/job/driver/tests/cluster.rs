@@ -57,7 +57,7 @@ pub struct Cluster {
 impl TaskGateway for Cluster {
     fn deploy(&self, deployment: Deployment) -> Result<()> {
         if self.env.random_f64() < self.faults.deploy {
-            return Err(Error::limit("no slots just now"));
+            return Err(Error::unavailable("no slots just now"));
         }
         for place in self.sources.iter().chain(&self.others) {
             let id = TaskId { vertex: place.0, subtask: place.1, attempt: deployment.attempt };
@@ -90,7 +90,7 @@ impl TaskGateway for Cluster {
 
     fn send(&self, task: TaskId, command: TaskCommand) -> Result<()> {
         if self.env.random_f64() < self.faults.full {
-            return Err(Error::limit(format!("{task} takes no commands")));
+            return Err(Error::unavailable(format!("{task} takes no commands")));
         }
         if let TaskCommand::AlignWatermark { limit, .. } = &command {
             self.limits.lock().unwrap().push(limit.0);

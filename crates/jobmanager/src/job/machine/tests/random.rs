@@ -121,7 +121,7 @@ proptest! {
                 Step::JobFails => JobEvent::Failed(Error::unavailable("checkpoints")),
                 // What was not started fails before it has said anything.
                 Step::DeployFails if machine.tasks().values().all(|t| *t == TaskStatus::Deploying) => {
-                    JobEvent::DeployFailed(Error::limit("no slots"))
+                    JobEvent::DeployFailed(Error::unavailable("no slots"))
                 }
                 Step::DeployFails => JobEvent::Tick,
                 Step::FinalDone => JobEvent::FinalCheckpointDone,
