@@ -5,6 +5,7 @@ mod incremental;
 mod keycount;
 mod pause;
 mod restore;
+mod rows;
 mod unaligned;
 mod update;
 
@@ -12,4 +13,4 @@ use crate::bench::Case;
 
 /// Every case, in the order in which they run.
 pub(crate) const CASES: &[Case] =
-    &[keycount::CASE, update::CASE, incremental::CASE, pause::CASE, restore::CASE, unaligned::CASE];
+    &[keycount::CASE, rows::CASE, update::CASE, incremental::CASE, pause::CASE, restore::CASE, unaligned::CASE];

@@ -5,10 +5,9 @@ use super::shape::StateShape;
 use super::state::{KeyedState, Named, TableId};
 use super::table::{Arrange, NamesForm, StateTable};
 use super::ttl::Ttl;
-use crate::canonical::{Chunk, EntrySchema, StateDescription, TableKind};
+use crate::canonical::{Chunk, StateDescription, TableKind};
 use crate::store::StateNumber;
 use bytes::Bytes;
-use flott_core::schema::Schema;
 use flott_core::time::millis;
 use flott_core::{Data, Error, Key, KeyGroup, Result};
 use std::sync::Arc;
@@ -29,7 +28,7 @@ impl<K: Key> KeyedState<K> {
             let is_new = stored.shape(name)?.is_none();
             table.put_on(stored.store.clone(), (StateNumber::of(name), is_new), NamesForm::KEY_FIRST, stamp);
         }
-        self.restored.apply(name, shape, entry_schema::<K, N, V>, &mut table)?;
+        self.restored.apply(name, shape, || self.columns.entry_schema::<K, N, V>(name), &mut table)?;
         Ok(table)
     }
 
@@ -56,7 +55,8 @@ impl<K: Key> KeyedState<K> {
         timed: bool,
     ) -> Result<StateTable<K, (), KeyMap<UK, W>>> {
         let mut maps = StateTable::new(self.max(), self.range(), Arrange::Flat);
-        self.restored.apply(name, StateShape::WholeMap { timed }, entry_schema::<K, (), KeyMap<UK, W>>, &mut maps)?;
+        let own = || self.columns.entry_schema::<K, (), KeyMap<UK, W>>(name);
+        self.restored.apply(name, StateShape::WholeMap { timed }, own, &mut maps)?;
         Ok(maps)
     }
 
@@ -104,7 +104,8 @@ impl<K: Key> KeyedState<K> {
         // A file before may hold, as unregistered, what the table holds now.
         self.chain.restart();
         let ttl_ms = ttl.map(|ttl| millis(ttl.duration()).unsigned_abs());
-        let description = Arc::new(StateDescription::new(name, shape, entry_schema::<K, N, V>(), ttl_ms));
+        let entry = self.columns.entry_schema::<K, N, V>(name);
+        let description = Arc::new(StateDescription::new(name, shape, entry, ttl_ms));
         self.tables.push(Named { name: name.to_owned(), shape, description, table: Box::new(table) });
         Ok(TableId::new(self.tables.len() - 1))
     }
@@ -143,9 +144,4 @@ impl<K: Key> KeyedState<K> {
     pub(super) fn restored_names(&self) -> Vec<String> {
         self.restored.names()
     }
-}
-
-/// The schemas of a table's entries.
-pub(super) fn entry_schema<K: Key, N: Key, V: Data>() -> EntrySchema {
-    EntrySchema { key: Schema::of::<K>(), namespace: Schema::of::<N>(), value: Schema::of::<V>() }
 }

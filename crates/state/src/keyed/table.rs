@@ -10,6 +10,7 @@
 mod batch;
 mod clock;
 mod encode;
+mod entry;
 mod expire;
 mod group;
 mod layout;
@@ -24,6 +25,7 @@ mod stored;
 
 pub(super) use clock::Take;
 pub(super) use encode::NamesForm;
+pub(super) use entry::Entry;
 pub(super) use expire::{Expire, Expired};
 pub(super) use layout::Arrange;
 pub(super) use readers::Readers;
@@ -50,7 +52,12 @@ impl KeySlot {
     /// The slot of `key` in a subtask that owns `range`.
     #[inline]
     pub fn of<K: Key>(key: &K, max: MaxParallelism, range: KeyGroupRange) -> KeySlot {
-        let hash = KeyHash::of(key);
+        KeySlot::of_hash(KeyHash::of(key), max, range)
+    }
+
+    /// As [`KeySlot::of`], of the key with this hash.
+    #[inline]
+    pub fn of_hash(hash: KeyHash, max: MaxParallelism, range: KeyGroupRange) -> KeySlot {
         let group = usize::from(max.key_group(hash).0).wrapping_sub(usize::from(range.start));
         debug_assert!(group < range.len(), "a record came to a subtask that does not own its key");
         KeySlot { hash, group }

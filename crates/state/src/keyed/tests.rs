@@ -4,6 +4,7 @@ mod files;
 mod kinds;
 mod model;
 mod parted;
+mod rows;
 mod stored;
 mod timers;
 mod ttl;
