@@ -4,7 +4,7 @@ use super::KeyMap;
 use super::shape::StateShape;
 use super::state::{KeyedState, Named, TableId};
 use super::table::{Arrange, NamesForm, StateTable};
-use super::ttl::Ttl;
+use super::ttl::{Stamp, Ttl};
 use crate::canonical::{Chunk, StateDescription, TableKind};
 use crate::store::StateNumber;
 use bytes::Bytes;
@@ -20,7 +20,7 @@ impl<K: Key> KeyedState<K> {
         name: &str,
         shape: StateShape,
         arrange: Arrange,
-        stamp: Option<fn(&V) -> i64>,
+        stamp: Stamp<V>,
     ) -> Result<StateTable<K, N, V>> {
         let mut table = StateTable::new(self.max(), self.range(), arrange);
         if let Some(stored) = &self.stored {
@@ -37,7 +37,7 @@ impl<K: Key> KeyedState<K> {
         &mut self,
         name: &str,
         from: StateTable<K, N, V>,
-        stamp: Option<fn(&W) -> i64>,
+        stamp: Stamp<W>,
         map: impl FnMut(V) -> W,
     ) -> Result<StateTable<K, N, W>> {
         let mut to = StateTable::new(self.max(), self.range(), from.arrange());
@@ -46,6 +46,21 @@ impl<K: Key> KeyedState<K> {
         }
         from.convert(&mut to, map)?;
         Ok(to)
+    }
+
+    /// Takes the values of a table on the store apart into parts, which are of this shape under the same name.
+    pub(super) fn take_apart_in_store<V: Data, M: Key, W: Data>(
+        &mut self,
+        name: &str,
+        from: StateTable<K, (), V>,
+        (shape, stamp): (StateShape, Stamp<W>),
+        parts: impl FnMut(V) -> Vec<(M, W)>,
+    ) -> Result<()> {
+        let Some(stored) = &self.stored else { return Ok(()) };
+        let mut to = StateTable::new(self.max(), self.range(), Arrange::Flat);
+        to.put_on(stored.store.clone(), (StateNumber::of(name), false), NamesForm::KEY_FIRST, stamp);
+        from.take_apart(&mut to, parts)?;
+        stored.note(name, shape)
     }
 
     /// The maps that a checkpoint of format 1 holds under `name`, one value for each key.

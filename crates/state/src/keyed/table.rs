@@ -9,6 +9,7 @@
 
 mod batch;
 mod clock;
+mod convert;
 mod encode;
 mod entry;
 mod expire;
@@ -75,6 +76,8 @@ pub struct StateTable<K, N, V> {
     stored: Option<Box<Stored<K, N>>>,
     /// Of a state with TTL.
     expiry: Option<expire::Expiry<V>>,
+    /// What was shown last that is no entry.
+    shown: Option<V>,
     /// What is in use stays in use until its owner says otherwise.
     is_pinning: bool,
 }
@@ -86,7 +89,7 @@ impl<K: Key, N: Key, V: Data> StateTable<K, N, V> {
         let arrange = if size_of::<N>() == 0 { Arrange::Flat } else { arrange };
         let groups = (0..range.len()).map(|_| Group::new(arrange)).collect();
         let about = About { clock: Clock::new(), form: Form::File };
-        StateTable { max, range, arrange, groups, about, stored: None, expiry: None, is_pinning: false }
+        StateTable { max, range, arrange, groups, about, stored: None, expiry: None, shown: None, is_pinning: false }
     }
 
     /// The value of a key in a namespace.
@@ -139,6 +142,23 @@ impl<K: Key, N: Key, V: Data> StateTable<K, N, V> {
             *place = value;
         }
         Ok(new)
+    }
+
+    /// What a key has in a namespace, and the place for it.
+    #[inline]
+    pub(in crate::keyed) fn entry<'n>(
+        &mut self,
+        slot: KeySlot,
+        key: &'n K,
+        namespace: &'n N,
+    ) -> Result<Entry<'_, 'n, K, N, V>> {
+        let place = self.place(slot, key, namespace)?;
+        Ok(Entry { table: self, slot, key, namespace, place })
+    }
+
+    /// Keeps a value that is no entry for as long as its reader looks at it.
+    pub(in crate::keyed) fn show(&mut self, value: V) -> &V {
+        self.shown.insert(value)
     }
 
     /// Removes the value of a key in a namespace and returns it.

@@ -2,6 +2,7 @@
 
 mod files;
 mod kinds;
+mod lists;
 mod model;
 mod parted;
 mod rows;

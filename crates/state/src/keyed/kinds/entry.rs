@@ -11,17 +11,17 @@ pub struct StateEntry<'t, K, N, V> {
 }
 
 enum Held<'t, K, N, V> {
-    Plain(Entry<'t, K, N, V>),
-    Timed(Entry<'t, K, N, Stamped<V>>, Ttl, ProcessingTime),
+    Plain(Entry<'t, 't, K, N, V>),
+    Timed(Entry<'t, 't, K, N, Stamped<V>>, Ttl, ProcessingTime),
 }
 
 impl<'t, K: Key, N: Key, V: Data> StateEntry<'t, K, N, V> {
     #[inline]
-    pub(super) fn plain(entry: Entry<'t, K, N, V>) -> Self {
+    pub(super) fn plain(entry: Entry<'t, 't, K, N, V>) -> Self {
         StateEntry { entry: Held::Plain(entry) }
     }
 
-    pub(super) fn timed(entry: Entry<'t, K, N, Stamped<V>>, ttl: Ttl, now: ProcessingTime) -> Self {
+    pub(super) fn timed(entry: Entry<'t, 't, K, N, Stamped<V>>, ttl: Ttl, now: ProcessingTime) -> Self {
         StateEntry { entry: Held::Timed(entry, ttl, now) }
     }
 

@@ -58,7 +58,7 @@ impl<K: Key, N: Key, V: Data> StateTable<K, N, V> {
         keys: &[K],
         slots: &[KeySlot],
         namespace: &N,
-        mut each: impl FnMut(Entry<'_, K, N, V>) -> Result<()>,
+        mut each: impl FnMut(Entry<'_, '_, K, N, V>) -> Result<()>,
     ) -> Result<()> {
         self.walk_all(keys, slots, namespace, |table, bucket, slot, key| {
             let place = match table.is_in(bucket, slot, key, namespace) {
@@ -78,7 +78,7 @@ impl<K: Key, N: Key, V: Data> StateTable<K, N, V> {
         keys: &[K],
         slots: &[KeySlot],
         namespaces: &[N],
-        mut each: impl FnMut(Entry<'_, K, N, V>) -> Result<()>,
+        mut each: impl FnMut(Entry<'_, '_, K, N, V>) -> Result<()>,
     ) -> Result<()> {
         let pairs = || slots.iter().zip(keys.iter().zip(namespaces));
         self.load(pairs().map(|(slot, (key, namespace))| (*slot, key, namespace)))?;

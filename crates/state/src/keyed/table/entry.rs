@@ -6,19 +6,26 @@ use super::{KeySlot, StateTable};
 use flott_core::{Data, Key, Result};
 
 /// An entry, or the place where one could be.
-pub(in crate::keyed) struct Entry<'t, K, N, V> {
+pub(in crate::keyed) struct Entry<'t, 'n, K, N, V> {
     pub table: &'t mut StateTable<K, N, V>,
     pub slot: KeySlot,
-    pub key: &'t K,
-    pub namespace: &'t N,
+    pub key: &'n K,
+    pub namespace: &'n N,
     /// Where it is, if it is there. The table has not changed since.
     pub(super) place: Option<Place>,
 }
 
-impl<K: Key, N: Key, V: Data> Entry<'_, K, N, V> {
+impl<'t, K: Key, N: Key, V: Data> Entry<'t, '_, K, N, V> {
     #[inline]
     pub fn get(&self) -> Option<&V> {
         self.place.map(|place| self.table.groups[self.slot.group].layout.at(place).value)
+    }
+
+    /// What [`Entry::get`] gives, for as long as the table.
+    #[inline]
+    pub fn into_value(self) -> Option<&'t V> {
+        let Entry { table, slot, place, .. } = self;
+        place.map(|place| table.groups[slot.group].layout.at(place).value)
     }
 
     /// The value, made by `make` if there is none, to be changed.

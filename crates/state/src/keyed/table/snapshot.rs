@@ -4,6 +4,7 @@ use super::encode::Encoded;
 use super::group::Group;
 use super::layout::Layout;
 use super::{KeySlot, StateTable, Take};
+use crate::keyed::list_part::{part_names, usual};
 use flott_core::{Data, Key, KeyGroup, ProcessingTime, Result, codec};
 use std::any::Any;
 
@@ -91,26 +92,28 @@ impl<K: Key, N: Key, V: Data> AnyTable<K> for StateTable<K, N, V> {
     }
 
     fn prefetch_all(&self, slots: &[KeySlot]) {
-        let nothing: &dyn Any = &();
-        let Some(namespace) = nothing.downcast_ref::<N>() else { return };
-        if self.is_worth_prefetching() {
-            slots.iter().for_each(|slot| self.prefetch(*slot, namespace));
+        if self.is_worth_prefetching()
+            && let Some(namespace) = usual::<N>()
+        {
+            slots.iter().for_each(|slot| self.prefetch(*slot, &namespace));
         }
     }
 
     fn load_all(&mut self, keys: &[K], slots: &[KeySlot]) -> Result<()> {
-        let nothing: &dyn Any = &();
-        match nothing.downcast_ref::<N>() {
-            Some(namespace) => self.load_at(keys, slots, namespace).map(drop),
+        match usual::<N>() {
+            Some(namespace) => self.load_at(keys, slots, &namespace).map(drop),
             None => Ok(()),
         }
     }
 
     fn entries_of(&mut self, slot: KeySlot, key: &K, out: &mut Vec<u8>) -> Result<Option<usize>> {
         let mut namespaces: Vec<N> = Vec::new();
-        let nothing: &dyn Any = &();
-        match (&self.groups[slot.group].layout, nothing.downcast_ref::<N>()) {
-            (_, Some(namespace)) => namespaces.push(namespace.clone()),
+        match (&self.groups[slot.group].layout, usual::<N>()) {
+            (_, Some(namespace)) => {
+                let parts = self.get(slot, key, &namespace)?.and_then(part_names::<N, V>);
+                namespaces.extend(parts.into_iter().flatten());
+                namespaces.push(namespace);
+            }
             (Layout::ByKey(_), None) => {
                 self.for_each_of(slot, key, |namespace, _| namespaces.push(namespace.clone()))?
             }
