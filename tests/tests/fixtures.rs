@@ -59,6 +59,13 @@ fn a_checkpoint_with_descriptions_is_restored_on_both_backends() {
 }
 
 #[test]
+fn a_checkpoint_with_lists_in_parts_is_restored_on_both_backends() {
+    restores("checkpoint-v3/chk-4", "hashmap");
+    restores("checkpoint-v3/chk-4", "rocksdb");
+    restores("rocksdb-v2/chk-4", "rocksdb");
+}
+
+#[test]
 fn a_checkpoint_of_rocksdb_is_restored_at_any_parallelism() {
     restores("rocksdb-v1/chk-4", "rocksdb");
 }

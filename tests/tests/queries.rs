@@ -123,7 +123,9 @@ fn what_a_key_has_in_its_windows_is_seen() {
             ("execution.checkpointing.interval", "20 ms"),
             ("flott.state.working-set.size", "1 kb"),
         ];
-        options.into_iter().for_each(|(key, value)| drop(env.configure(key, value)));
+        for (key, value) in options {
+            env.configure(key, value);
+        }
         // Numbers are times: every window ends far behind the watermark, which never comes.
         let numbers = env.datagen(|n| n, DataGenOptions::new().with_rate_per_second(20_000.0)).uid("numbers");
         let sum = |a: (u64, u64), b: (u64, u64)| (a.0, a.1 + b.1);

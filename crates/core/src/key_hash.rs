@@ -38,6 +38,14 @@ impl KeyHash {
         KeyHash(fold(hasher.state, M2))
     }
 
+    /// The hash of a key that is bytes.
+    #[inline]
+    pub fn of_bytes(key: &[u8]) -> KeyHash {
+        let mut hasher = Hasher { state: S };
+        hasher.word(xxhash_rust::xxh3::xxh3_64(key));
+        KeyHash(fold(hasher.state, M2))
+    }
+
     /// The hash of this key together with `other`, say of its namespace.
     #[inline]
     #[must_use]
@@ -267,7 +275,7 @@ mod tests {
             KeyHash::of(&0u64),
             KeyHash::of(&1u64),
             KeyHash::of(&-1i32),
-            KeyHash::of("flott"),
+            KeyHash::of_bytes(b"flott"),
             KeyHash::of(&(7u8, "x")),
             KeyHash::of(&Pair { a: 7, b: "x".into() }),
             KeyHash::of(&Some(3u16)),

@@ -106,7 +106,7 @@ pub struct Harness {
     pub cx: OperatorContext,
     out: Collected,
     inputs: usize,
-    store: Option<Arc<dyn KeyedStore>>,
+    is_on_store: bool,
 }
 
 pub const MAX: u32 = 128;
@@ -142,14 +142,11 @@ impl Harness {
         let mut cx = OperatorContext::new(info, env, setup.mode, Arc::new(setup.config), metrics);
         cx.keyed = factory.keyed_state(max, range);
         cx.restored = !setup.restore.is_empty();
-        let mut store = None;
         if let (Some(bytes), Some(keyed)) = (setup.store, &mut cx.keyed) {
             let of = |snapshot: &Snapshot| snapshot.store.as_ref().map(|(store, _)| store.clone());
             let restored = setup.restore.iter().filter_map(of).filter(|store| store.range.intersects(range)).collect();
             let open = OpenStore { folder: PathBuf::new(), range, restored, config: &cx.config };
-            let opened = MemoryBackend.open(open)?;
-            keyed.use_store(opened.clone(), WorkingSet::fixed(bytes))?;
-            store = Some(opened);
+            keyed.use_store(MemoryBackend.open(open)?, WorkingSet::fixed(bytes))?;
         }
         let mut dealt = 0;
         for (n, snapshot) in setup.restore.into_iter().enumerate() {
@@ -182,7 +179,13 @@ impl Harness {
         }
         let mut operator = factory.create()?;
         operator.open(&mut cx)?;
-        Ok(Harness { operator, cx, out: Collected::default(), inputs: setup.inputs, store })
+        Ok(Harness {
+            operator,
+            cx,
+            out: Collected::default(),
+            inputs: setup.inputs,
+            is_on_store: setup.store.is_some(),
+        })
     }
 
     /// Sends rows without times to the first input.
@@ -331,7 +334,7 @@ impl Harness {
                 return snapshot;
             }
             KeyedPart::Store(store) if kind == SnapshotKind::Savepoint => {
-                RowWalk::of_store(self.store.clone().unwrap(), store.range(), store.states())
+                RowWalk::of_store(store.store(), store.range(), store.states())
             }
             KeyedPart::Store(store) => {
                 let (folder, range) = (tempfile::tempdir().unwrap(), store.range());
@@ -399,14 +402,17 @@ impl Harness {
     /// Number of entries of keyed state, timers included: those in memory, or all that are on the store.
     pub fn entries(&mut self) -> usize {
         let Some(keyed) = &mut self.cx.keyed else { return 0 };
-        let Some(store) = &self.store else { return keyed.entry_count() };
-        drop(keyed.snapshot_at_once(SnapshotKind::Full, &mut String::new).unwrap());
+        if !self.is_on_store {
+            return keyed.entry_count();
+        }
+        let part = keyed.snapshot_at_once(SnapshotKind::Full, &mut String::new).unwrap();
+        let KeyedPart::Store(snapshot) = part else { panic!("state on a store is in the store") };
         let mut count = 0;
         let count_one = &mut |_: &[u8], _: &[u8]| {
             count += 1;
             Ok(true)
         };
-        store.scan(&[], &ABOUT_GROUP.0.to_be_bytes(), count_one).unwrap();
+        snapshot.store().scan(&[], &ABOUT_GROUP.0.to_be_bytes(), count_one).unwrap();
         count
     }
 

@@ -99,6 +99,14 @@ fn rocksdb_keeps_the_contract() {
 }
 
 #[test]
+fn states_of_rows_on_rocksdb_are_what_maps_would_be() {
+    for seed in 0..3 {
+        let folder = tempfile::tempdir().unwrap();
+        conformance::run_rows(Some(&backend()), folder.path(), seed, 300).unwrap();
+    }
+}
+
+#[test]
 fn rocksdb_keeps_the_contract_when_it_is_set_up_otherwise() {
     let mut config = Configuration::new();
     config

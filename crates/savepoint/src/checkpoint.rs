@@ -98,7 +98,7 @@ fn operator_entry(operator: &OperatorMetadata) -> Result<OperatorEntry> {
                 files.push(TableFile { key_groups: part.key_groups, ..table_file(blob, part.rows)? });
             }
         }
-        let StateDescription { name, table, ttl_ms } = StateDescription::clone(state);
+        let StateDescription { name, table, ttl_ms, .. } = StateDescription::clone(state);
         states.push(StateEntry { name, table, ttl_ms, redistribution: None, files });
     }
     let mut lists: BTreeMap<&str, StateEntry> = BTreeMap::new();
@@ -152,7 +152,7 @@ fn operator_metadata(operator: &OperatorEntry, lists: &BTreeMap<String, Bytes>) 
             tables.push(TablePart { state: state.name.clone(), rows: file.rows, key_groups: file.key_groups });
         }
         let (name, table, ttl_ms) = (state.name.clone(), state.table.clone(), state.ttl_ms);
-        states.push(Arc::new(StateDescription { name, table, ttl_ms }));
+        states.push(Arc::new(StateDescription { name, table, ttl_ms, parts: false }));
     }
     if let (false, Some(first)) = (states.is_empty(), subtasks.first_mut()) {
         // Each new subtask takes what is its own from all files.

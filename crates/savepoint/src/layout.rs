@@ -7,6 +7,7 @@ use crate::column::{Names, Shape};
 use arrow_schema::{DataType, Field, Schema as ArrowSchema, TimeUnit};
 use flott_core::Result;
 use flott_core::schema::Schema;
+use flott_state::RowCodec;
 use flott_state::canonical::{Part, TableKind, TableSchema};
 use std::sync::Arc;
 
@@ -40,6 +41,8 @@ pub(crate) enum Holds {
     TimeMs,
     /// The next value of a part.
     Value(Part, Shape),
+    /// The column of this number of a part that is a row.
+    Cell(Part, Arc<RowCodec>, usize),
     /// The next value of a part, which is a time.
     Moment(Part),
     /// The time of the column before in milliseconds, where it is too far away for SQL.
@@ -86,6 +89,7 @@ impl LayoutColumn {
             Holds::Time | Holds::Moment(_) => Field::new(&self.name, timestamp, true),
             Holds::TimeMs | Holds::MomentMs(_) => Field::new(&self.name, DataType::Int64, true),
             Holds::Value(_, shape) => shape.field(&self.name),
+            Holds::Cell(_, codec, n) => codec.columns()[*n].field().with_name(&self.name),
         }
     }
 }
@@ -104,24 +108,36 @@ impl Adding {
 
     /// The columns of a part: one called `alone`, or one for each field with `prefix` before its name.
     fn part(&mut self, part: Part, schema: &Schema, alone: &str, prefix: &str) -> Result<()> {
+        if let Schema::Row { .. } = schema {
+            let codec = Arc::new(RowCodec::of(schema)?);
+            for (n, column) in codec.columns().iter().enumerate() {
+                self.field(&column.name, alone, prefix, Holds::Cell(part, codec.clone(), n));
+            }
+            return Ok(());
+        }
         match Shape::of(schema)? {
             Shape::Unit => {}
             Shape::Struct(fields) => {
                 for (name, shape) in fields {
-                    let is_numbered = name.strip_prefix('_').is_some_and(|n| n.parse::<usize>().is_ok());
-                    let name = if prefix.is_empty() && (is_numbered || self.names.has(&name)) {
-                        format!("{alone}_{}", name.trim_start_matches('_'))
-                    } else if is_numbered {
-                        format!("{prefix}{}", name.trim_start_matches('_'))
-                    } else {
-                        format!("{prefix}{name}")
-                    };
-                    self.add(&name, Holds::Value(part, shape));
+                    self.field(&name, alone, prefix, Holds::Value(part, shape));
                 }
             }
             shape => self.add(alone, Holds::Value(part, shape)),
         }
         Ok(())
+    }
+
+    /// The column of a field.
+    fn field(&mut self, name: &str, alone: &str, prefix: &str, holds: Holds) {
+        let is_numbered = name.strip_prefix('_').is_some_and(|n| n.parse::<usize>().is_ok());
+        let name = if prefix.is_empty() && (is_numbered || self.names.has(name)) {
+            format!("{alone}_{}", name.trim_start_matches('_'))
+        } else if is_numbered {
+            format!("{prefix}{}", name.trim_start_matches('_'))
+        } else {
+            format!("{prefix}{name}")
+        };
+        self.add(&name, holds);
     }
 
     fn namespace(&mut self, schema: &Schema) -> Result<()> {

@@ -15,6 +15,7 @@ mod processor;
 #[cfg(feature = "query")]
 mod query;
 mod reader;
+mod row;
 mod writer;
 
 #[cfg(test)]

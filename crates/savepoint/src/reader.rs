@@ -9,8 +9,9 @@ use arrow_array::{
     Array, Int64Array, PrimitiveArray, RecordBatch, TimestampMicrosecondArray, TimestampMillisecondArray,
     TimestampNanosecondArray,
 };
+use arrow_row::Rows;
 use arrow_schema::{DataType, TimeUnit};
-use flott_core::schema::wire::{Malformed, put_signed};
+use flott_core::schema::wire::{Malformed, put_bytes, put_signed};
 use flott_core::{Error, KeyGroup, KeyGroupRange, Result};
 use flott_state::canonical::{Chunk, Part, TableSchema};
 use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
@@ -111,6 +112,9 @@ impl TableReader {
         let columns = self.layout.columns.iter().map(|column| {
             let wrong = |why: &str| Error::corrupt(format!("column `{}` {why}", column.name));
             let array = batch.column_by_name(&column.name).ok_or_else(|| wrong("is missing"))?;
+            if let Holds::Cell(part, codec, 0) = &column.holds {
+                return Ok(Source::Rows(*part, self.layout.rows(*part, codec, batch)?));
+            }
             Source::new(&column.holds, array).map_err(|why| wrong(&why))
         });
         let columns: Vec<Source<'_>> = columns.collect::<Result<_>>()?;
@@ -158,6 +162,10 @@ enum Source<'a> {
     Time(Times<'a>),
     TimeMs(&'a Int64Array),
     Value(Part, Column<'a>),
+    /// All columns of a part that is a row.
+    Rows(Part, Rows),
+    /// A column of a row that is not the first one.
+    Cell,
     Moment(Part, Times<'a>),
     MomentMs(Part, &'a Int64Array),
 }
@@ -178,6 +186,7 @@ impl<'a> Source<'a> {
             Holds::Time => Source::Time(time()?),
             Holds::TimeMs => Source::TimeMs(ms()?),
             Holds::Value(part, shape) => Source::Value(*part, Column::new(shape, array)?),
+            Holds::Cell(..) => Source::Cell,
             Holds::Moment(part) => Source::Moment(*part, time()?),
             Holds::MomentMs(part) => Source::MomentMs(*part, ms()?),
         })
@@ -207,6 +216,7 @@ impl<'a> Source<'a> {
     fn encode(&self, wanted: Part, row: usize, out: &mut Vec<u8>) -> Result<(), Malformed> {
         match self {
             Source::Value(part, column) if *part == wanted => column.encode(row, out)?,
+            Source::Rows(part, rows) if *part == wanted => put_bytes(rows.row(row).data(), out),
             Source::Moment(part, from) if *part == wanted => {
                 from.millis(row).into_iter().for_each(|ms| put_signed(ms.into(), out));
             }

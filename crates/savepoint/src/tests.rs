@@ -6,4 +6,5 @@ mod processor;
 #[cfg(feature = "query")]
 mod query;
 mod random;
+mod rows;
 mod tables;

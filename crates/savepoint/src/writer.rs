@@ -7,7 +7,9 @@ use arrow_array::{ArrayRef, RecordBatch};
 use arrow_schema::ArrowError;
 use flott_core::schema::wire::{self, Malformed};
 use flott_core::{Error, KeyGroup, KeyGroupRange, Result};
+use flott_state::RowCodec;
 use flott_state::canonical::{Chunk, Part, Row, TableSchema};
+use flott_state::store::Rows;
 use parquet::arrow::ArrowWriter;
 use parquet::basic::{Compression, ZstdLevel};
 use parquet::errors::ParquetError;
@@ -128,9 +130,9 @@ impl<W: Write + Send> TableWriter<W> {
         if self.batch_rows == 0 {
             return Ok(());
         }
-        let arrays = self.columns.iter_mut().map(ColumnBuilder::finish).collect::<Result<Vec<_>, _>>();
-        let batch = arrays.and_then(|arrays| RecordBatch::try_new(self.layout.arrow.clone(), arrays));
-        let batch = batch.map_err(|e| Error::internal("the columns of a table do not fit").with_source(e))?;
+        let mut arrays = Vec::with_capacity(self.columns.len());
+        self.columns.iter_mut().try_for_each(|column| column.finish(&mut arrays))?;
+        let batch = RecordBatch::try_new(self.layout.arrow.clone(), arrays).map_err(unfit)?;
         self.parquet.write(&batch).map_err(write_error)?;
         (self.batch_rows, self.batch_bytes) = (0, 0);
         if self.parquet.in_progress_size() >= ROW_GROUP_BYTES {
@@ -169,6 +171,10 @@ enum ColumnBuilder {
     Time(TimestampMillisecondBuilder),
     Ms(Int64Builder),
     Value(Box<Builder>),
+    /// All columns of a part that is a row.
+    Cells(Arc<RowCodec>, Rows),
+    /// A column of a row that is not the first one.
+    Cell,
 }
 
 impl ColumnBuilder {
@@ -181,6 +187,8 @@ impl ColumnBuilder {
             }
             Holds::TimeMs | Holds::MomentMs(_) => ColumnBuilder::Ms(Int64Builder::new()),
             Holds::Value(_, shape) => ColumnBuilder::Value(Box::new(Builder::new(shape))),
+            Holds::Cell(_, codec, 0) => ColumnBuilder::Cells(codec.clone(), Rows::new()),
+            Holds::Cell(..) => ColumnBuilder::Cell,
         }
     }
 
@@ -202,20 +210,36 @@ impl ColumnBuilder {
             }
             (ColumnBuilder::Ms(to), _) => to.append_option(split_time(row.time).1),
             (ColumnBuilder::Value(to), Holds::Value(part, _)) => to.append(rest.part(*part))?,
-            (ColumnBuilder::Value(_), _) => return Err(Malformed("a column is not that of its schema")),
+            (ColumnBuilder::Cells(_, to), Holds::Cell(part, ..)) => to.push(wire::bytes(rest.part(*part))?),
+            (ColumnBuilder::Cell, _) => {}
+            (ColumnBuilder::Value(_) | ColumnBuilder::Cells(..), _) => {
+                return Err(Malformed("a column is not that of its schema"));
+            }
         }
         Ok(())
     }
 
-    fn finish(&mut self) -> Result<ArrayRef, ArrowError> {
-        Ok(match self {
+    /// Appends the column, or all columns of a row.
+    fn finish(&mut self, arrays: &mut Vec<ArrayRef>) -> Result<()> {
+        arrays.push(match self {
             ColumnBuilder::U16(to) => Arc::new(to.finish()),
             ColumnBuilder::U32(to) => Arc::new(to.finish()),
             ColumnBuilder::Time(to) => Arc::new(to.finish()),
             ColumnBuilder::Ms(to) => Arc::new(to.finish()),
-            ColumnBuilder::Value(to) => to.finish()?,
-        })
+            ColumnBuilder::Value(to) => to.finish().map_err(unfit)?,
+            ColumnBuilder::Cells(codec, rows) => {
+                arrays.extend(codec.decode(rows.iter())?);
+                rows.clear();
+                return Ok(());
+            }
+            ColumnBuilder::Cell => return Ok(()),
+        });
+        Ok(())
     }
+}
+
+fn unfit(error: ArrowError) -> Error {
+    Error::internal("the columns of a table do not fit").with_source(error)
 }
 
 /// Passes bytes on, counting and summing them up.

@@ -14,9 +14,9 @@ pub mod store;
 pub mod working_set;
 
 pub use keyed::{
-    AggregateFunction, AggregatingState, AnyKeyedState, KeyMap, KeySlot, KeyedFiles, KeyedState, ListState, MapState,
-    ReducingState, StateAccess, StateTable, StateTtl, TableId, TimerKind, Timers, TimersId, TtlUpdate, TtlVisibility,
-    ValueState,
+    AggregateFunction, AggregatingState, AnyKeyedState, BinaryRow, KeyMap, KeyRows, KeySlot, KeyedFiles, KeyedState,
+    ListState, MapState, ReducingState, RowCodec, StateAccess, StateEntry, StateTable, StateTtl, TableId, TimerKind,
+    Timers, TimersId, TtlUpdate, TtlVisibility, ValueState,
 };
 pub use operator::{BroadcastState, EncodedList, OperatorListState, OperatorState};
 pub use snapshot::{

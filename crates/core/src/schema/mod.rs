@@ -4,12 +4,14 @@
 //! alone ([`Schema::of`]). When the type has changed since, [`Schema::can_read`] says what that means before anything
 //! is read, and a [`Decoder`] reads it.
 
+mod columns;
 mod evolve;
 mod print;
 mod trace;
 mod types;
 pub mod wire;
 
+pub use columns::{Column, ColumnType, ROW_VERSION, Unit};
 pub use evolve::{Compatibility, Decoder, Skipper};
 pub use print::side_by_side;
 pub use types::{Content, Field, Schema, Scope, Variant};

@@ -61,6 +61,15 @@ fn schema(node: &Schema, depth: usize, f: &mut fmt::Formatter<'_>) -> fmt::Resul
             line(depth, f)?;
             f.write_str("}")
         }
+        Schema::Row { columns, .. } => {
+            f.write_str("row {")?;
+            for column in columns {
+                line(depth + 1, f)?;
+                write!(f, "{column},")?;
+            }
+            line(depth, f)?;
+            f.write_str("}")
+        }
         Schema::Recursive(name) => f.write_str(name),
         Schema::Opaque(name) => write!(f, "opaque `{name}`"),
     }

@@ -1,5 +1,6 @@
 //! The tree itself: what a type's serde form is, in the order in which it is written.
 
+use super::columns::Column;
 use serde::{Deserialize, Serialize};
 
 /// What a type's serde form is. Two types with the same schema are read from the same bytes.
@@ -64,6 +65,12 @@ pub enum Schema {
     Enum {
         name: String,
         variants: Vec<Variant>,
+    },
+    /// A row of columns as bytes, written as [`Schema::Bytes`] are.
+    Row {
+        /// How a row looks in bytes: [`ROW_VERSION`](super::ROW_VERSION).
+        version: u32,
+        columns: Vec<Column>,
     },
     /// The nearest type of this name that stands around this place: a type that contains itself.
     Recursive(String),
@@ -139,6 +146,11 @@ impl Schema {
             | Schema::Enum { name, .. } => Some(name),
             _ => None,
         }
+    }
+
+    /// A row of these columns.
+    pub fn row(columns: Vec<Column>) -> Schema {
+        Schema::Row { version: super::ROW_VERSION, columns }
     }
 
     /// The type inside of newtypes, whose bytes are the same.

@@ -78,7 +78,7 @@ impl Shape {
             Schema::F64 => Shape::F64,
             Schema::Char => Shape::Char,
             Schema::String => Shape::Text,
-            Schema::Bytes => Shape::Bytes,
+            Schema::Bytes | Schema::Row { .. } => Shape::Bytes,
             Schema::Unit => Shape::Unit,
             Schema::Option(of) => match Shape::part(of)? {
                 // Absent, and present but itself absent, are two things.

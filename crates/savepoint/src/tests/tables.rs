@@ -30,7 +30,7 @@ pub(super) fn read(file: Bytes) -> Chunk {
 }
 
 /// The columns of a file as `name: type`, and its first batch.
-fn columns(file: Bytes) -> (Vec<String>, RecordBatch) {
+pub(super) fn columns(file: Bytes) -> (Vec<String>, RecordBatch) {
     let mut reader = ParquetRecordBatchReaderBuilder::try_new(file).unwrap().build().unwrap();
     let batch = reader.next().unwrap().unwrap();
     let schema = batch.schema();

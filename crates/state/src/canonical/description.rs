@@ -1,7 +1,7 @@
 //! What a snapshot says about a state of keyed state.
 
 use super::{TableKind, TableSchema};
-use crate::keyed::StateShape;
+use crate::keyed::{PartNumber, StateShape};
 use flott_core::schema::{Field, Schema};
 use serde::{Deserialize, Serialize};
 
@@ -17,6 +17,9 @@ pub struct StateDescription {
     /// How long values live, in milliseconds, if they have a time to live.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ttl_ms: Option<u64>,
+    /// Of a list: whether its entries are parts of it, as those that Flott writes are, or each is a whole list.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub parts: bool,
 }
 
 /// The schemas of the three parts of an entry of keyed state, as its table holds them.
@@ -34,13 +37,19 @@ impl StateDescription {
         let (kind, timed) = match shape {
             StateShape::Table | StateShape::Timers | StateShape::Index => (TableKind::Value, false),
             StateShape::Value { timed } | StateShape::WholeMap { timed } => (TableKind::Value, timed),
-            StateShape::List { timed } => (TableKind::List, timed),
+            StateShape::List { timed } | StateShape::ListParts { timed } => (TableKind::List, timed),
             StateShape::Map { timed } => (TableKind::Map, timed),
         };
         let kind = timers_kind(name).unwrap_or(kind);
+        let parts = matches!(shape, StateShape::ListParts { .. });
         let mut table = TableSchema::new(kind, Schema::Unit).key(key).stamped(timed);
         match kind {
             TableKind::Map => (table.map_key, table.value) = (namespace, unwrapped(value, timed)),
+            // The namespace is the number of the part.
+            TableKind::List if parts => {
+                let part = unwrapped(value, timed);
+                table.value = element(last_field(part));
+            }
             TableKind::List => {
                 table.value = element(unwrapped(value, timed));
                 table.namespace = namespace;
@@ -49,7 +58,7 @@ impl StateDescription {
             TableKind::EventTimers | TableKind::ProcessingTimers => table.namespace = second(namespace),
             _ => (table.namespace, table.value) = (namespace, unwrapped(value, timed)),
         }
-        StateDescription { name: name.to_owned(), table, ttl_ms }
+        StateDescription { name: name.to_owned(), table, ttl_ms, parts }
     }
 
     /// The schemas of an entry of the state's table.
@@ -57,6 +66,7 @@ impl StateDescription {
         let TableSchema { kind, key, namespace, map_key, value, stamped } = self.table.clone();
         let (namespace, value) = match kind {
             TableKind::Map => (map_key, wrapped(value, stamped)),
+            TableKind::List if self.parts => (Schema::of::<PartNumber>(), part(value, stamped)),
             TableKind::List => (namespace, list(value, stamped)),
             TableKind::EventTimers | TableKind::ProcessingTimers => {
                 (Schema::Tuple(vec![Schema::I64, namespace]), Schema::Unit)
@@ -70,6 +80,7 @@ impl StateDescription {
     pub(crate) fn shape(&self) -> StateShape {
         let timed = self.table.stamped;
         match self.table.kind {
+            TableKind::List if self.parts => StateShape::ListParts { timed },
             TableKind::List => StateShape::List { timed },
             TableKind::Map => StateShape::Map { timed },
             TableKind::EventTimers | TableKind::ProcessingTimers => StateShape::Table,
@@ -103,6 +114,13 @@ fn element(schema: Schema) -> Schema {
     }
 }
 
+fn last_field(schema: Schema) -> Schema {
+    match schema {
+        Schema::Struct { mut fields, .. } => fields.pop().map_or(Schema::Unit, |field| field.schema),
+        other => other,
+    }
+}
+
 fn second(schema: Schema) -> Schema {
     match schema {
         Schema::Tuple(mut parts) if parts.len() == 2 => parts.swap_remove(1),
@@ -128,4 +146,17 @@ fn list(value: Schema, timed: bool) -> Schema {
     }
     let stamps = Schema::Seq(Box::new(Schema::I64));
     Schema::Struct { name: "StampedList".to_owned(), fields: vec![field("values", values), field("stamps", stamps)] }
+}
+
+/// A part of a list.
+fn part(value: Schema, timed: bool) -> Schema {
+    let values = Schema::Seq(Box::new(value));
+    let numbers = [field("first", Schema::U32), field("parts", Schema::U32)];
+    let fields = numbers.into_iter().chain([field("values", values)]).collect();
+    let part = Schema::Struct { name: "ListPart".to_owned(), fields };
+    if !timed {
+        return part;
+    }
+    let stamps = Schema::Seq(Box::new(Schema::I64));
+    Schema::Struct { name: "StampedPart".to_owned(), fields: vec![field("part", part), field("stamps", stamps)] }
 }

@@ -4,6 +4,7 @@
 //! store has the same bytes in another order.
 
 use super::{Row, StateDescription, TableKind};
+use crate::keyed::PartNumber;
 use crate::store::{KEY_HEAD, STAMP_HEAD};
 use flott_core::schema::wire::{self, Malformed};
 use flott_core::schema::{Schema, Skipper};
@@ -14,6 +15,8 @@ use std::collections::BTreeMap;
 pub struct Entries {
     kind: TableKind,
     stamped: bool,
+    /// Of a list: an entry is a part of it.
+    parts: bool,
     key: Skipper,
     /// Of a map the key of an entry.
     namespace: Skipper,
@@ -36,8 +39,14 @@ impl Entries {
                 ))
             })
         };
-        let namespace = if table.kind == TableKind::Map { &table.map_key } else { &table.namespace };
+        let number = Schema::of::<PartNumber>();
+        let namespace = match table.kind {
+            TableKind::Map => &table.map_key,
+            TableKind::List if state.parts => &number,
+            _ => &table.namespace,
+        };
         Ok(Entries {
+            parts: state.parts,
             kind: table.kind,
             stamped: table.stamped,
             key: skipper(&table.key)?,
@@ -46,7 +55,8 @@ impl Entries {
         })
     }
 
-    /// Takes one entry from the front of `bytes` and gives its rows to `give`: of a list one for each element.
+    /// Takes one entry from the front of `bytes` and gives its rows to `give`: of a list one for each element, whose
+    /// position is the one in the entry.
     ///
     /// # Errors
     /// `Corrupt` when the bytes are no entry of the state, and those of `give`.
@@ -64,6 +74,7 @@ impl Entries {
                 return give(row);
             }
             TableKind::Map => row.map_key = self.namespace.take(bytes)?,
+            _ if self.parts => self.namespace.skip(bytes)?,
             _ => row.namespace = self.namespace.take(bytes)?,
         }
         if self.kind != TableKind::List {
@@ -73,6 +84,7 @@ impl Entries {
             }
             return give(row);
         }
+        self.skip_numbers(bytes)?;
         let mut values = *bytes;
         let count = wire::length(bytes)?;
         (0..count).try_for_each(|_| self.value.skip(bytes))?;
@@ -118,6 +130,7 @@ impl Entries {
             return Ok(());
         }
         let all = *bytes;
+        self.skip_numbers(bytes)?;
         let count = if self.kind == TableKind::List { wire::length(bytes)? } else { 1 };
         (0..count).try_for_each(|_| self.value.skip(bytes))?;
         if self.stamped {
@@ -129,6 +142,20 @@ impl Entries {
             out.extend_from_slice(&latest.to_le_bytes());
         }
         out.extend_from_slice(&all[..all.len() - bytes.len()]);
+        Ok(())
+    }
+
+    /// Whether an entry is part of a list: the parts of one follow each other in the order of [`Entries::store_key`].
+    pub fn are_parts(&self) -> bool {
+        self.parts
+    }
+
+    /// Goes past the numbers of a part.
+    fn skip_numbers(&self, bytes: &mut &[u8]) -> Result<(), Malformed> {
+        if self.parts {
+            wire::unsigned(bytes)?;
+            wire::unsigned(bytes)?;
+        }
         Ok(())
     }
 
@@ -154,6 +181,31 @@ impl Entries {
         entry.extend_from_slice(names);
         entry.extend_from_slice(value);
         Ok(())
+    }
+}
+
+/// Counts the elements of lists whose parts come one after the other.
+#[derive(Default)]
+pub struct Positions {
+    group: u32,
+    key: Vec<u8>,
+    next: u32,
+}
+
+impl Positions {
+    /// The row with its position in the whole list.
+    ///
+    /// # Errors
+    /// `Corrupt` when the list is too long.
+    pub fn number<'r>(&mut self, row: Row<'r>) -> Result<Row<'r>> {
+        if self.key != row.key || self.group != row.group || self.next == 0 {
+            self.key.clear();
+            self.key.extend_from_slice(row.key);
+            (self.group, self.next) = (row.group, 0);
+        }
+        let position = self.next;
+        self.next = position.checked_add(1).ok_or(Malformed("a list is too long"))?;
+        Ok(Row { position, ..row })
     }
 }
 

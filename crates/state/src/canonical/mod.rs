@@ -11,7 +11,7 @@ mod table;
 pub use chunk::{Chunk, Part, Row};
 pub(crate) use description::EntrySchema;
 pub use description::StateDescription;
-pub use entries::{Entries, Joiner};
+pub use entries::{Entries, Joiner, Positions};
 pub use table::{TableKind, TableSchema};
 
 #[cfg(test)]

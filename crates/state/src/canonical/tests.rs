@@ -36,10 +36,7 @@ fn files(state: &mut (dyn AnyKeyedState + 'static), kind: SnapshotKind) -> Keyed
 }
 
 /// Everything that a state holds, as rows.
-fn rows(
-    state: &mut (dyn AnyKeyedState + 'static),
-    store: Option<&Arc<dyn KeyedStore>>,
-) -> Vec<(Arc<StateDescription>, Chunk)> {
+fn rows(state: &mut (dyn AnyKeyedState + 'static)) -> Vec<(Arc<StateDescription>, Chunk)> {
     let mut rows: Vec<(Arc<StateDescription>, Chunk)> = Vec::new();
     let mut take = |state: &Arc<StateDescription>, row: Row<'_>| {
         if rows.last().is_none_or(|(last, _)| last.name != state.name) {
@@ -50,7 +47,7 @@ fn rows(
     };
     let mut walk = match state.snapshot_at_once(SnapshotKind::Savepoint, &mut || "file".to_owned()).unwrap() {
         KeyedPart::Files(files) => RowWalk::of_files(files),
-        KeyedPart::Store(part) => RowWalk::of_store(store.unwrap().clone(), part.range(), part.states()),
+        KeyedPart::Store(part) => RowWalk::of_store(part.store(), part.range(), part.states()),
     };
     while walk.next(&mut take).unwrap() {}
     rows
@@ -90,7 +87,7 @@ fn every_kind_of_state_moves_with_its_stamps_from_one_backend_to_the_other() {
             sum.add(&mut state, -now).unwrap();
             state.register_timer(timers, &(now, -1), now * 2).unwrap();
         }
-        let moved = rows(&mut state, store.as_ref());
+        let moved = rows(&mut state);
         let kinds: Vec<(&str, TableKind, usize)> =
             moved.iter().map(|(state, rows)| (&*state.name, state.table.kind, rows.len())).collect();
         let expected = [
@@ -119,7 +116,7 @@ fn every_kind_of_state_moves_with_its_stamps_from_one_backend_to_the_other() {
         assert_eq!(sum.get(&mut state).unwrap(), Some(&-1_050));
         assert_eq!(state.pop_timer(timers, 2_000).unwrap(), Some((2_000, (1_000, -1))));
         assert_eq!(state.key().unwrap(), "ada");
-        let again = rows(&mut state, other.as_ref());
+        let again = rows(&mut state);
         assert_eq!(again.iter().map(|(_, rows)| rows.len()).sum::<usize>(), 3 + 6 + 6 + 3 + 2 - 2, "two had expired");
     }
 }
@@ -218,7 +215,7 @@ fn types_may_change_between_versions_of_a_job_on_a_store() {
 fn types_may_change_when_state_is_moved_as_rows() {
     let mut state = on::<u32>(None);
     write_before(&mut state);
-    let moved = rows(&mut state, None);
+    let moved = rows(&mut state);
     for store in [None, Some(memory())] {
         let mut again = on::<u64>(store.as_ref());
         give(&mut again, &moved);
@@ -234,7 +231,7 @@ fn refusal<K: Key, W: Data, V: Data>(key: K, value: W) -> Vec<flott_core::Error>
         let written = ValueState::<W>::register(&mut state, "visits", None).unwrap();
         state.set_key(&key);
         written.set(&mut state, value.clone()).unwrap();
-        let moved = rows(&mut state, store.as_ref());
+        let moved = rows(&mut state);
         let mut again = on::<K>(store.as_ref());
         give(&mut again, &moved);
         errors.push(ValueState::<V>::register(&mut again, "visits", None).err().unwrap());
@@ -270,7 +267,7 @@ fn a_key_in_the_wrong_key_group_is_found() {
     let value = ValueState::<u8>::register(&mut state, "value", None).unwrap();
     state.set_key(&1);
     value.set(&mut state, 1).unwrap();
-    let mut moved = rows(&mut state, None);
+    let mut moved = rows(&mut state);
     let own = max().key_group(KeyHash::of(&1u32)).0;
     let row = Row { group: u32::from((own + 1) % 4), ..moved[0].1.get(0) };
     let mut other = Chunk::new();
@@ -292,7 +289,7 @@ fn a_key_that_is_there_twice_is_found() {
     state.set_key(&1);
     value.set(&mut state, 1).unwrap();
     list.add(&mut state, 1).unwrap();
-    let moved = rows(&mut state, None);
+    let moved = rows(&mut state);
     for store in [None, Some(memory())] {
         let mut again = on::<u32>(store.as_ref());
         let mut twice = moved[0].1.clone();

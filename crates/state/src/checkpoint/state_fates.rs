@@ -98,7 +98,9 @@ fn is_other_form(was: &StateDescription, is: &StateDescription) -> bool {
 }
 
 fn keyed_fate(was: &StateDescription, is: &StateDescription) -> StateFate {
-    let shape = |state: &StateDescription| state.shape().with_stamps(false);
+    // A list is taken over whether it was written in parts or not.
+    let whole = |state: &StateDescription| StateDescription { parts: false, ..state.clone() };
+    let shape = |state: &StateDescription| whole(state).shape().with_stamps(false);
     if !shape(is).takes(shape(was)) || was.table.kind.is_timers() != is.table.kind.is_timers() {
         return StateFate::Incompatible(format!(
             "it is {} and the job registers {}; register it as it was written, or under another name to start it empty",

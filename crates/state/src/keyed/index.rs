@@ -6,12 +6,12 @@
 //! and is left out wherever states are looked at. The files of a store hold it. The store says what it was made of; where it
 //! is not there, or was made of something else, it is made by one walk when it is registered.
 
-use super::registering::entry_schema;
 use super::shape::StateShape;
 use super::state::{foreign_handle, timers_and_table};
 use super::table::{Arrange, NamesForm, StateTable};
 use super::{KeySlot, KeyedState, TableId, TimerKind, Timers, TimersId};
 use crate::store::StateNumber;
+use flott_core::schema::Schema;
 use flott_core::{Data, Error, Key, Result, codec};
 use xxhash_rust::xxh3::xxh3_64;
 
@@ -90,10 +90,9 @@ impl<K: Key> KeyedState<K> {
 
 /// What an index is made of: the types of its entries, and rules.
 fn basis<K: Key, M: Key>(rules: &[i64]) -> Result<u64> {
-    let schema = entry_schema::<K, M, ()>();
     let mut bytes = Vec::new();
-    codec::encode(&schema.key, &mut bytes)?;
-    codec::encode(&schema.namespace, &mut bytes)?;
+    codec::encode(&Schema::of::<K>(), &mut bytes)?;
+    codec::encode(&Schema::of::<M>(), &mut bytes)?;
     rules.iter().for_each(|rule| bytes.extend_from_slice(&rule.to_le_bytes()));
     Ok(xxh3_64(&bytes))
 }

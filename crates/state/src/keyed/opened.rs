@@ -76,6 +76,11 @@ impl StoreSnapshot {
         &self.states
     }
 
+    /// The store, to be read.
+    pub fn store(&self) -> Arc<dyn KeyedStore> {
+        self.store.clone()
+    }
+
     /// Has the store put its files into a folder. Blocks.
     ///
     /// # Errors

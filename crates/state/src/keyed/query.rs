@@ -3,7 +3,7 @@
 use super::KeyedState;
 use super::shape::StateShape;
 use super::state::Named;
-use crate::canonical::{Chunk, Entries, StateDescription};
+use crate::canonical::{Chunk, Entries, Positions, StateDescription};
 use flott_core::schema::{Compatibility, Schema, side_by_side};
 use flott_core::{Error, Key, Result, codec};
 use std::sync::Arc;
@@ -69,8 +69,10 @@ impl<K: Key> KeyedState<K> {
         let (entries, mut rest, mut rows) = (Entries::new(&state)?, &bytes[..], Chunk::new());
         let now = self.now().0;
         let ttl = state.ttl_ms.map(|ms| i64::try_from(ms).unwrap_or(i64::MAX));
+        let mut positions = Positions::default();
         for _ in 0..count {
             entries.split(group, &mut rest, &mut |row| {
+                let row = if entries.are_parts() { positions.number(row)? } else { row };
                 if ttl.is_none_or(|ttl| row.time > now.saturating_sub(ttl)) {
                     rows.push(row);
                 }

@@ -4,11 +4,10 @@ use super::KeyMap;
 use super::shape::StateShape;
 use super::state::{KeyedState, Named, TableId};
 use super::table::{Arrange, NamesForm, StateTable};
-use super::ttl::Ttl;
-use crate::canonical::{Chunk, EntrySchema, StateDescription, TableKind};
+use super::ttl::{Stamp, Ttl};
+use crate::canonical::{Chunk, StateDescription, TableKind};
 use crate::store::{KeyedStore, StateNumber};
 use bytes::Bytes;
-use flott_core::schema::Schema;
 use flott_core::time::millis;
 use flott_core::{Data, Error, Key, KeyGroup, Result};
 use std::sync::Arc;
@@ -71,7 +70,7 @@ impl<K: Key> KeyedState<K> {
         name: &str,
         shape: StateShape,
         arrange: Arrange,
-        stamp: Option<fn(&V) -> i64>,
+        stamp: Stamp<V>,
     ) -> Result<StateTable<K, N, V>> {
         let mut table = StateTable::new(self.max(), self.range(), arrange);
         if let Some(stored) = &self.stored {
@@ -79,7 +78,7 @@ impl<K: Key> KeyedState<K> {
             let is_new = stored.shape(name)?.is_none();
             table.put_on(stored.store.clone(), (StateNumber::of(name), is_new), NamesForm::KEY_FIRST, stamp);
         }
-        self.restored.apply(name, shape, entry_schema::<K, N, V>, &mut table)?;
+        self.restored.apply(name, shape, || self.columns.entry_schema::<K, N, V>(name), &mut table)?;
         Ok(table)
     }
 
@@ -88,7 +87,7 @@ impl<K: Key> KeyedState<K> {
         &mut self,
         name: &str,
         from: StateTable<K, N, V>,
-        stamp: Option<fn(&W) -> i64>,
+        stamp: Stamp<W>,
         map: impl FnMut(V) -> W,
     ) -> Result<StateTable<K, N, W>> {
         let mut to = StateTable::new(self.max(), self.range(), from.arrange());
@@ -99,6 +98,21 @@ impl<K: Key> KeyedState<K> {
         Ok(to)
     }
 
+    /// Takes the values of a table on the store apart into parts, which are of this shape under the same name.
+    pub(super) fn take_apart_in_store<V: Data, M: Key, W: Data>(
+        &mut self,
+        name: &str,
+        from: StateTable<K, (), V>,
+        (shape, stamp): (StateShape, Stamp<W>),
+        parts: impl FnMut(V) -> Vec<(M, W)>,
+    ) -> Result<()> {
+        let Some(stored) = &self.stored else { return Ok(()) };
+        let mut to = StateTable::new(self.max(), self.range(), Arrange::Flat);
+        to.put_on(stored.store.clone(), (StateNumber::of(name), false), NamesForm::KEY_FIRST, stamp);
+        from.take_apart(&mut to, parts)?;
+        stored.note(name, shape)
+    }
+
     /// The maps that a checkpoint of format 1 holds under `name`, one value for each key.
     pub(super) fn whole_maps<UK: Key, W: Data>(
         &mut self,
@@ -106,7 +120,8 @@ impl<K: Key> KeyedState<K> {
         timed: bool,
     ) -> Result<StateTable<K, (), KeyMap<UK, W>>> {
         let mut maps = StateTable::new(self.max(), self.range(), Arrange::Flat);
-        self.restored.apply(name, StateShape::WholeMap { timed }, entry_schema::<K, (), KeyMap<UK, W>>, &mut maps)?;
+        let own = || self.columns.entry_schema::<K, (), KeyMap<UK, W>>(name);
+        self.restored.apply(name, StateShape::WholeMap { timed }, own, &mut maps)?;
         Ok(maps)
     }
 
@@ -154,7 +169,8 @@ impl<K: Key> KeyedState<K> {
         // A file before may hold, as unregistered, what the table holds now.
         self.chain.restart();
         let ttl_ms = ttl.map(|ttl| millis(ttl.duration()).unsigned_abs());
-        let description = Arc::new(StateDescription::new(name, shape, entry_schema::<K, N, V>(), ttl_ms));
+        let entry = self.columns.entry_schema::<K, N, V>(name);
+        let description = Arc::new(StateDescription::new(name, shape, entry, ttl_ms));
         self.tables.push(Named { name: name.to_owned(), shape, description, table: Box::new(table) });
         Ok(TableId::new(self.tables.len() - 1))
     }
@@ -194,9 +210,4 @@ impl<K: Key> KeyedState<K> {
     pub(super) fn restored_names(&self) -> Vec<String> {
         self.restored.names()
     }
-}
-
-/// The schemas of a table's entries.
-pub(super) fn entry_schema<K: Key, N: Key, V: Data>() -> EntrySchema {
-    EntrySchema { key: Schema::of::<K>(), namespace: Schema::of::<N>(), value: Schema::of::<V>() }
 }

@@ -165,6 +165,11 @@ impl Restored {
         stored: Option<&StoredState>,
         rows: &Chunk,
     ) -> Result<()> {
+        // Rows are put together to whole lists.
+        let state = &match state.parts {
+            true => Arc::new(StateDescription { parts: false, ..StateDescription::clone(state) }),
+            false => state.clone(),
+        };
         if !self.incoming.contains_key(&state.name) {
             let to = match stored {
                 Some(stored) => To::Store(Bulk::new(stored, state)?),

@@ -3,7 +3,7 @@
 use super::file::{FileReader, Section};
 use super::restored::{MergeError, Restored};
 use super::table::group_range;
-use crate::canonical::{Entries, Row, StateDescription};
+use crate::canonical::{Entries, Positions, Row, StateDescription};
 use crate::checkpoint::{KeyedFiles, StateFile};
 use crate::store::{KeyedStore, StateNumber};
 use bytes::Bytes;
@@ -104,12 +104,15 @@ impl RowWalk {
                 let Some(state) = self.states.get_mut(*at) else { return Ok(false) };
                 let (description, entries) = state.entries()?;
                 let (from, to) = group_range(KeyGroup(*group), StateNumber::of(&description.name));
-                let mut entry = Vec::new();
+                let (mut entry, mut positions) = (Vec::new(), Positions::default());
                 store.scan(&from, &to, &mut |key, value| {
                     entry.clear();
                     entries.unstore(key, value, &mut entry)?;
                     let mut bytes = &entry[..];
-                    entries.split(KeyGroup(*group), &mut bytes, &mut |row| take(description, row))?;
+                    entries.split(KeyGroup(*group), &mut bytes, &mut |row| match entries.are_parts() {
+                        true => take(description, positions.number(row)?),
+                        false => take(description, row),
+                    })?;
                     at_end(bytes)?;
                     Ok(true)
                 })?;
@@ -133,11 +136,37 @@ fn section_rows(
     if section.counts.removals > 0 {
         return Err(Error::internal("a savepoint's snapshot has removals"));
     }
+    if entries.are_parts() {
+        return part_rows(description, entries, section, take);
+    }
     let mut bytes = &section.bytes[..];
     for _ in 0..section.counts.entries {
         entries.split(section.group, &mut bytes, &mut |row| take(description, row))?;
     }
     at_end(bytes)
+}
+
+/// As [`section_rows`] of lists: list by list, the parts of each in their order.
+fn part_rows(
+    description: &Arc<StateDescription>,
+    entries: &Entries,
+    section: &Section,
+    take: &mut TakeRow<'_>,
+) -> Result<()> {
+    let (mut bytes, mut parts) = (&section.bytes[..], Vec::new());
+    for _ in 0..section.counts.entries {
+        let (start, mut name) = (bytes, Vec::new());
+        entries.store_key(&mut bytes, &mut name)?;
+        entries.store_value(&mut bytes, &mut Vec::new())?;
+        parts.push((name, &start[..start.len() - bytes.len()]));
+    }
+    at_end(bytes)?;
+    parts.sort_unstable_by(|a, b| a.0.cmp(&b.0));
+    let mut positions = Positions::default();
+    for (_, mut part) in parts {
+        entries.split(section.group, &mut part, &mut |row| take(description, positions.number(row)?))?;
+    }
+    Ok(())
 }
 
 fn states(described: &[Arc<StateDescription>]) -> Vec<State> {

@@ -10,8 +10,10 @@ pub(crate) enum StateShape {
     Table,
     /// One value: also the accumulators of reducing and aggregating state.
     Value { timed: bool },
-    /// A list.
+    /// A list that is one value: in snapshots of earlier versions, and as rows of a savepoint are put together.
     List { timed: bool },
+    /// A list in parts, each an entry of the table.
+    ListParts { timed: bool },
     /// A map, in files of format version 1: all of it is one value.
     WholeMap { timed: bool },
     /// A map, of which each entry is one of the table's.
@@ -34,7 +36,8 @@ impl StateShape {
             StateShape::WholeMap { timed } => (3, timed),
             StateShape::Map { timed } => (4, timed),
             StateShape::Timers => (5, false),
-            StateShape::Index => (6, false),
+            StateShape::ListParts { timed } => (6, timed),
+            StateShape::Index => (7, false),
         };
         if timed { kind | TIMED } else { kind }
     }
@@ -49,7 +52,8 @@ impl StateShape {
             3 => Some(StateShape::WholeMap { timed }),
             4 => Some(StateShape::Map { timed }),
             5 if !timed => Some(StateShape::Timers),
-            6 if !timed => Some(StateShape::Index),
+            6 => Some(StateShape::ListParts { timed }),
+            7 if !timed => Some(StateShape::Index),
             _ => None,
         }
     }
@@ -67,6 +71,7 @@ impl StateShape {
             StateShape::Table | StateShape::Timers | StateShape::Index => self,
             StateShape::Value { .. } => StateShape::Value { timed },
             StateShape::List { .. } => StateShape::List { timed },
+            StateShape::ListParts { .. } => StateShape::ListParts { timed },
             StateShape::WholeMap { .. } => StateShape::WholeMap { timed },
             StateShape::Map { .. } => StateShape::Map { timed },
         }
@@ -81,8 +86,8 @@ impl fmt::Display for StateShape {
             StateShape::Index => "an index",
             StateShape::Value { timed: false } => "a value",
             StateShape::Value { timed: true } => "a value with TTL",
-            StateShape::List { timed: false } => "a list",
-            StateShape::List { timed: true } => "a list with TTL",
+            StateShape::List { timed: false } | StateShape::ListParts { timed: false } => "a list",
+            StateShape::List { timed: true } | StateShape::ListParts { timed: true } => "a list with TTL",
             StateShape::WholeMap { timed: false } | StateShape::Map { timed: false } => "a map",
             StateShape::WholeMap { timed: true } | StateShape::Map { timed: true } => "a map with TTL",
         })

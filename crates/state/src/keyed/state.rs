@@ -2,8 +2,8 @@
 
 use super::hot::HotKeys;
 use super::opened::OpenSnapshot;
-use super::registering::entry_schema;
 use super::restored::Restored;
+use super::row::{BinaryRow, Columns};
 use super::shape::StateShape;
 use super::snapshot::Chain;
 use super::stored::StoredState;
@@ -13,7 +13,8 @@ use super::{KeySlot, TimerKind, Timers};
 use crate::WorkingSet;
 use crate::canonical::StateDescription;
 use crate::store::{KeyedStore, StateNumber};
-use flott_core::{Data, Error, Key, KeyGroupRange, MaxParallelism, ProcessingTime, Result};
+use flott_core::schema::Column;
+use flott_core::{Data, Error, Key, KeyGroupRange, KeyHash, MaxParallelism, ProcessingTime, Result};
 use std::any::Any;
 use std::marker::PhantomData;
 use std::sync::Arc;
@@ -93,6 +94,8 @@ pub struct KeyedState<K> {
     /// A snapshot that is not taken in full yet.
     pub(super) opened: Option<OpenSnapshot>,
     pub(super) working_set: Arc<WorkingSet>,
+    /// What rows are, where keys or values are rows.
+    pub(super) columns: Columns,
     /// If someone watches which keys are hot.
     pub(super) hot: Option<HotKeys<K>>,
 }
@@ -113,6 +116,7 @@ impl<K: Key> KeyedState<K> {
             stored: None,
             opened: None,
             working_set: WorkingSet::fixed(usize::MAX),
+            columns: Columns::default(),
             hot: None,
         }
     }
@@ -208,7 +212,8 @@ impl<K: Key> KeyedState<K> {
         // Timers that are far off are never here.
         table.put_on(stored.store.clone(), (StateNumber::of(name), false), NamesForm::TIME_FIRST, None);
         table.pin();
-        self.restored.apply(name, StateShape::Table, entry_schema::<K, (i64, N), ()>, &mut table)?;
+        let own = || self.columns.entry_schema::<K, (i64, N), ()>(name);
+        self.restored.apply(name, StateShape::Table, own, &mut table)?;
         self.add_table(name, StateShape::Timers, table, None)
     }
 
@@ -359,6 +364,12 @@ impl<K: Key> KeyedState<K> {
         KeySlot::of(key, self.max, self.range)
     }
 
+    /// The slot of the key with this hash.
+    #[inline]
+    pub fn slot_of(&self, hash: KeyHash) -> KeySlot {
+        KeySlot::of_hash(hash, self.max, self.range)
+    }
+
     /// Number of key groups of the operator.
     pub(super) fn max(&self) -> MaxParallelism {
         self.max
@@ -385,6 +396,14 @@ impl<K: Key> KeyedState<K> {
 
     pub(super) fn tables(&self) -> impl Iterator<Item = &dyn AnyTable<K>> {
         self.tables.iter().map(|t| &*t.table)
+    }
+}
+
+impl KeyedState<BinaryRow> {
+    /// Says what the columns of the keys are, before anything is registered: snapshots tell it, and a key with other
+    /// columns is refused then. Without, keys are bytes of which nobody knows more.
+    pub fn set_key_columns(&mut self, columns: Vec<Column>) {
+        self.columns.key = columns;
     }
 }
 

@@ -10,7 +10,9 @@
 mod ask;
 mod batch;
 mod clock;
+mod convert;
 mod encode;
+mod entry;
 mod expire;
 mod group;
 mod index;
@@ -27,6 +29,7 @@ mod write_behind;
 
 pub(super) use clock::Take;
 pub(super) use encode::NamesForm;
+pub(super) use entry::Entry;
 pub(super) use expire::{Expire, Expired};
 pub(super) use layout::Arrange;
 pub(super) use readers::Readers;
@@ -54,7 +57,12 @@ impl KeySlot {
     /// The slot of `key` in a subtask that owns `range`.
     #[inline]
     pub fn of<K: Key>(key: &K, max: MaxParallelism, range: KeyGroupRange) -> KeySlot {
-        let hash = KeyHash::of(key);
+        KeySlot::of_hash(KeyHash::of(key), max, range)
+    }
+
+    /// As [`KeySlot::of`], of the key with this hash.
+    #[inline]
+    pub fn of_hash(hash: KeyHash, max: MaxParallelism, range: KeyGroupRange) -> KeySlot {
         let group = usize::from(max.key_group(hash).0).wrapping_sub(usize::from(range.start));
         debug_assert!(group < range.len(), "a record came to a subtask that does not own its key");
         KeySlot { hash, group }
@@ -72,6 +80,8 @@ pub struct StateTable<K, N, V> {
     stored: Option<Box<Stored<K, N>>>,
     /// Of a state with TTL.
     expiry: Option<expire::Expiry<V>>,
+    /// What was shown last that is no entry.
+    shown: Option<V>,
     /// What is in use stays in use until its owner says otherwise.
     is_pinning: bool,
 }
@@ -83,7 +93,7 @@ impl<K: Key, N: Key, V: Data> StateTable<K, N, V> {
         let arrange = if size_of::<N>() == 0 { Arrange::Flat } else { arrange };
         let groups = (0..range.len()).map(|_| Group::new(arrange)).collect();
         let about = About { clock: Clock::new(), form: Form::File };
-        StateTable { max, range, arrange, groups, about, stored: None, expiry: None, is_pinning: false }
+        StateTable { max, range, arrange, groups, about, stored: None, expiry: None, shown: None, is_pinning: false }
     }
 
     /// The value of a key in a namespace.
@@ -136,6 +146,23 @@ impl<K: Key, N: Key, V: Data> StateTable<K, N, V> {
             *place = value;
         }
         Ok(new)
+    }
+
+    /// What a key has in a namespace, and the place for it.
+    #[inline]
+    pub(in crate::keyed) fn entry<'n>(
+        &mut self,
+        slot: KeySlot,
+        key: &'n K,
+        namespace: &'n N,
+    ) -> Result<Entry<'_, 'n, K, N, V>> {
+        let place = self.place(slot, key, namespace)?;
+        Ok(Entry { table: self, slot, key, namespace, place })
+    }
+
+    /// Keeps a value that is no entry for as long as its reader looks at it.
+    pub(in crate::keyed) fn show(&mut self, value: V) -> &V {
+        self.shown.insert(value)
     }
 
     /// Removes the value of a key in a namespace and returns it.

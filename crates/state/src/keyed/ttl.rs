@@ -131,6 +131,9 @@ impl Deadline {
     }
 }
 
+/// How the values of a state on a store are stamped, if they are.
+pub(super) type Stamp<V> = Option<fn(&V) -> i64>;
+
 /// A value with the time of its last access that counts.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Stamped<V> {

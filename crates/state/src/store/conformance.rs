@@ -6,6 +6,9 @@
 #![expect(clippy::disallowed_methods, reason = "the files of snapshots are compared and copied; only tests call this")]
 
 mod model;
+mod rows;
+
+pub use rows::run_rows;
 
 use super::{ABOUT_GROUP, KeyedStore, OpenStore, RestoredStore, Rows, StateBackend, WriteBatch, store_key};
 use flott_core::{Configuration, Error, KeyGroup, KeyGroupRange, MaxParallelism, ProcessingTime, Result};

@@ -3,6 +3,7 @@
 
 use super::plan::{ContentStep, FieldStep, Int, Plan, Step, StepId, VariantStep};
 use super::same::{At, is_called_alike, names, parts, resolve, same};
+use crate::schema::columns::Column;
 use crate::schema::types::{Content, Field, Schema, Variant};
 use std::collections::BTreeMap;
 
@@ -222,6 +223,13 @@ impl Comparison {
                 self.steps.push(Step::Int(Int::U8));
                 Step::Seq(self.steps.len() as StepId - 1)
             }
+            (Schema::Row { version: rv, columns: r }, Schema::Row { version: wv, columns: w }) => {
+                if rv != wv {
+                    self.reason(format!("its rows have encoding {wv} and the job's have {rv}"));
+                }
+                self.columns(r, w);
+                Step::Opaque
+            }
             (_, Schema::Option(_)) => {
                 self.reason(format!(
                     "it may be absent and the job always wants a value; make it an Option<{}>",
@@ -347,6 +355,21 @@ impl Comparison {
         steps
     }
 
+    /// Rows are read with the columns with which they were written.
+    fn columns(&mut self, reads: &[Column], writes: &[Column]) {
+        for (n, (r, w)) in reads.iter().zip(writes).enumerate() {
+            if !r.reads(w) {
+                self.reason(format!("column {} was `{w}` and the job reads `{r}`", n + 1));
+            }
+        }
+        for (n, w) in writes.iter().enumerate().skip(reads.len()) {
+            self.reason(format!("the job has no column {}, which was `{w}`", n + 1));
+        }
+        for (n, r) in reads.iter().enumerate().skip(writes.len()) {
+            self.reason(format!("column {} of the job, `{r}`, was not there", n + 1));
+        }
+    }
+
     fn content(&mut self, reads: &Content, reader: At<'_>, writes: &Content, writer: At<'_>) -> ContentStep {
         match (reads, writes) {
             (Content::Unit, Content::Unit) => ContentStep::Unit,
@@ -378,7 +401,7 @@ impl Comparison {
             Schema::F64 => Step::F64,
             Schema::Char => Step::Char,
             Schema::String => Step::Text,
-            Schema::Bytes => Step::Bytes,
+            Schema::Bytes | Schema::Row { .. } => Step::Bytes,
             Schema::Unit => Step::Unit,
             Schema::Option(of) => Step::Option(self.skip(writer.at(of))),
             Schema::Seq(of) if **of == Schema::U8 => Step::Bytes,
@@ -435,6 +458,7 @@ fn short(node: &Schema) -> String {
         Schema::Array { of, length } => format!("[{}; {length}]", short(of)),
         Schema::Tuple(parts) => format!("({})", parts.iter().map(short).collect::<Vec<_>>().join(", ")),
         Schema::Newtype { of, .. } => short(of),
+        Schema::Row { .. } => "a row of columns".to_owned(),
         other => other.to_string(),
     }
 }

@@ -80,6 +80,9 @@ fn same_nodes(reader: At<'_>, writer: At<'_>, assumed: &mut Vec<(usize, usize)>,
                         }
                 })
         }
+        (Schema::Row { version: rv, columns: r }, Schema::Row { version: wv, columns: w }) => {
+            rv == wv && r.len() == w.len() && r.iter().zip(w).all(|(r, w)| r.reads(w))
+        }
         (r, w) => match (parts(r), parts(w)) {
             (Some(r), Some(w)) => r.len() == w.len() && r.iter().zip(&w).all(|(r, w)| same(r, w)),
             _ => r == w,

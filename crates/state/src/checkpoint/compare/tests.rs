@@ -90,7 +90,7 @@ fn two_operators_with_one_uid_are_refused() {
 fn a_state_in_parts_is_the_one_that_they_are_parts_of() {
     let described = |name: &str| {
         let table = TableSchema::new(TableKind::Value, Schema::U32);
-        Arc::new(StateDescription { name: name.to_owned(), table, ttl_ms: None })
+        Arc::new(StateDescription { name: name.to_owned(), table, ttl_ms: None, parts: false })
     };
     let states = |names: &[&str]| names.iter().map(|name| described(name)).collect::<Vec<_>>();
     let (whole, parts) = (states(&["join", "a"]), states(&["_parts/join/left", "_parts/join/right", "a/join"]));

@@ -1,24 +1,21 @@
 //! A list per key.
 
-use super::handle::{Bound, Handle, Stamping};
+mod parts;
+mod timed;
+mod whole;
+
+use super::handle::{Bound, Handle, Stamping, now};
+use crate::keyed::list_part::{ListPart, PartNumber, StampedPart};
 use crate::keyed::shape::StateShape;
-use crate::keyed::table::{Arrange, Expire, Expired};
-use crate::keyed::ttl::{Deadline, StateTtl, Ttl};
-use crate::keyed::{KeyedState, StateAccess, TableId};
-use flott_core::{Data, Key, ProcessingTime, Result};
-use serde::{Deserialize, Serialize};
+use crate::keyed::table::Arrange;
+use crate::keyed::ttl::StateTtl;
+use crate::keyed::{KeyedState, StateAccess};
+use flott_core::{Data, Key, Result};
 
-/// A list per key (Flink's `ListState`). With a TTL each element expires on its own.
+/// A list per key (Flink's `ListState`). With a TTL each element expires on its own. A long list is held in parts of some
+/// hundred elements: what is added to it, or expires, is all that a snapshot has to write.
 pub struct ListState<V> {
-    handle: Handle<(), Vec<V>, StampedList<V>>,
-}
-
-/// A list whose elements carry stamps, kept apart so that the elements are a slice.
-#[derive(Clone, Serialize, Deserialize)]
-struct StampedList<V> {
-    values: Vec<V>,
-    /// As many as values.
-    stamps: Vec<i64>,
+    handle: Handle<PartNumber, ListPart<V>, StampedPart<V>>,
 }
 
 impl<V: Data> ListState<V> {
@@ -27,12 +24,22 @@ impl<V: Data> ListState<V> {
     /// # Errors
     /// As [`super::ValueState::register`].
     pub fn register<K: Key>(keyed: &mut KeyedState<K>, name: &str, ttl: Option<StateTtl>) -> Result<Self> {
-        let stamping = Stamping { add: StampedList::of, drop: |list: StampedList<V>| list.values };
-        let handle = Handle::register(keyed, name, (StateShape::List { timed: false }, Arrange::Flat), ttl, &stamping)?;
+        let stamping = Stamping { add: StampedPart::stamped, drop: |part: StampedPart<V>| part.part };
+        let whole = whole::take_whole::<K, V>(keyed, name)?;
+        let kind = (StateShape::ListParts { timed: false }, Arrange::Flat);
+        let handle = Handle::register(keyed, name, kind, ttl, &stamping)?;
+        for (key, list) in whole {
+            let slot = keyed.slot(&key);
+            match handle.bound()? {
+                Bound::Plain(id) => parts::replace((keyed.table(id), slot, &key), list.part)?,
+                Bound::Timed(id, _) => parts::replace((keyed.table(id), slot, &key), list)?,
+            }
+        }
         Ok(ListState { handle })
     }
 
-    /// The current key's elements, in the order in which they were added; none is an empty slice.
+    /// The current key's elements, in the order in which they were added; none is an empty slice. Those of a list of many
+    /// parts are copied for it.
     ///
     /// # Errors
     /// `Invalid` when the state was not registered or no key is set; so for every method.
@@ -41,9 +48,13 @@ impl<V: Data> ListState<V> {
         match self.handle.bound()? {
             Bound::Plain(id) => {
                 let (table, key, slot) = cx.keyed_state().keyed_table(id)?;
-                Ok(table.get(slot, key, &())?.map_or(&[], Vec::as_slice))
+                Ok(parts::get((table, slot, key))?.map_or(&[], |list| list.values.as_slice()))
             }
-            Bound::Timed(id, ttl) => get_timed(cx, id, ttl),
+            Bound::Timed(id, ttl) => {
+                let now = now(cx);
+                let (table, key, slot) = cx.keyed_state().keyed_table(id)?;
+                timed::get((table, slot, key), ttl, now)
+            }
         }
     }
 
@@ -55,18 +66,18 @@ impl<V: Data> ListState<V> {
         match self.handle.bound()? {
             Bound::Plain(id) => {
                 let (table, key, slot) = cx.keyed_state().keyed_table(id)?;
-                Ok(table.remove(slot, key, &())?.unwrap_or_default())
+                parts::take((table, slot, key)).map(|list| list.values)
             }
             Bound::Timed(id, ttl) => {
                 let keyed = cx.keyed_state();
                 let now = keyed.now();
                 let (table, key, slot) = keyed.keyed_table(id)?;
                 table.clean_up(now)?;
-                let mut list = table.remove(slot, key, &())?.unwrap_or_default();
+                let mut list = parts::take((&mut *table, slot, key))?;
                 if !ttl.return_expired {
                     list.drop_expired(ttl.deadline(now));
                 }
-                Ok(list.values)
+                Ok(list.part.values)
             }
         }
     }
@@ -80,11 +91,14 @@ impl<V: Data> ListState<V> {
         match self.handle.bound()? {
             Bound::Plain(id) => {
                 let (table, key, slot) = cx.keyed_state().keyed_table(id)?;
-                table.get_or_insert_with(slot, key, &(), Vec::new)?.0.push(value);
+                parts::change((table, slot, key), |last| last.values.push(value))
             }
-            Bound::Timed(id, ttl) => change_timed(cx, id, ttl, |list, now| list.push(value, now.0))?,
+            Bound::Timed(id, ttl) => {
+                let now = now(cx);
+                let (table, key, slot) = cx.keyed_state().keyed_table(id)?;
+                timed::change((table, slot, key), ttl, now, |last| last.push(value, now.0))
+            }
         }
-        Ok(())
     }
 
     /// Adds elements at the end.
@@ -100,13 +114,14 @@ impl<V: Data> ListState<V> {
         match self.handle.bound()? {
             Bound::Plain(id) => {
                 let (table, key, slot) = cx.keyed_state().keyed_table(id)?;
-                table.get_or_insert_with(slot, key, &(), Vec::new)?.0.extend(values);
+                parts::change((table, slot, key), |last| last.values.extend(values))
             }
-            Bound::Timed(id, ttl) => change_timed(cx, id, ttl, |list, now| {
-                values.for_each(|value| list.push(value, now.0));
-            })?,
+            Bound::Timed(id, ttl) => {
+                let now = now(cx);
+                let (table, key, slot) = cx.keyed_state().keyed_table(id)?;
+                timed::change((table, slot, key), ttl, now, |last| values.for_each(|value| last.push(value, now.0)))
+            }
         }
-        Ok(())
     }
 
     /// Replaces the current key's elements.
@@ -120,11 +135,15 @@ impl<V: Data> ListState<V> {
         match self.handle.bound()? {
             Bound::Plain(id) => {
                 let (table, key, slot) = cx.keyed_state().keyed_table(id)?;
-                table.insert(slot, key, &(), values)?;
+                parts::replace((table, slot, key), ListPart::of(values))
             }
-            Bound::Timed(id, ttl) => change_timed(cx, id, ttl, |list, now| *list = StampedList::of(values, now.0))?,
+            Bound::Timed(id, _) => {
+                let now = now(cx);
+                let (table, key, slot) = cx.keyed_state().keyed_table(id)?;
+                table.clean_up(now)?;
+                parts::replace((table, slot, key), StampedPart::stamped(ListPart::of(values), now.0))
+            }
         }
-        Ok(())
     }
 
     /// Removes the current key's elements.
@@ -132,7 +151,18 @@ impl<V: Data> ListState<V> {
     /// # Errors
     /// As [`ListState::get`].
     pub fn clear<C: StateAccess>(&self, cx: &mut C) -> Result<()> {
-        self.handle.clear(cx)
+        match self.handle.bound()? {
+            Bound::Plain(id) => {
+                let (table, key, slot) = cx.keyed_state().keyed_table(id)?;
+                parts::take((table, slot, key)).map(drop)
+            }
+            Bound::Timed(id, _) => {
+                let now = now(cx);
+                let (table, key, slot) = cx.keyed_state().keyed_table(id)?;
+                table.clean_up(now)?;
+                parts::take((table, slot, key)).map(drop)
+            }
+        }
     }
 
     /// Every key that has elements, as [`super::ValueState::keys`].
@@ -141,95 +171,6 @@ impl<V: Data> ListState<V> {
     /// `Invalid` when the state was not registered.
     pub fn keys<C: StateAccess>(&self, cx: &mut C) -> Result<Vec<C::Key>> {
         self.handle.keys(cx)
-    }
-}
-
-fn get_timed<V: Data, C: StateAccess>(cx: &mut C, id: TableId<(), StampedList<V>>, ttl: Ttl) -> Result<&[V]> {
-    let keyed = cx.keyed_state();
-    let now = keyed.now();
-    let deadline = ttl.deadline(now);
-    let (table, key, slot) = keyed.keyed_table(id)?;
-    table.clean_up(now)?;
-    let Some(list) = table.get(slot, key, &())? else { return Ok(&[]) };
-    let expired = list.stamps.iter().filter(|stamp| deadline.has_passed(**stamp)).count();
-    let refreshed = ttl.refresh_on_read && list.stamps.iter().any(|stamp| *stamp != now.0);
-    let found = if expired == list.stamps.len() {
-        table.remove_expired(slot, key, &())?
-    } else if refreshed || expired > 0 && !ttl.return_expired {
-        table.get_mut(slot, key, &())?.map(|list| {
-            // As in Flink, refreshing leaves out what has expired, even where it could still be seen.
-            list.drop_expired(deadline);
-            if ttl.refresh_on_read {
-                list.stamps.fill(now.0);
-            }
-            &*list
-        })
-    } else {
-        table.get(slot, key, &())?
-    };
-    Ok(found.map_or(&[], |list| list.values.as_slice()))
-}
-
-fn change_timed<V: Data, C: StateAccess>(
-    cx: &mut C,
-    id: TableId<(), StampedList<V>>,
-    ttl: Ttl,
-    change: impl FnOnce(&mut StampedList<V>, ProcessingTime),
-) -> Result<()> {
-    let keyed = cx.keyed_state();
-    let now = keyed.now();
-    let (table, key, slot) = keyed.keyed_table(id)?;
-    table.clean_up(now)?;
-    let (list, new) = table.get_or_insert_with(slot, key, &(), StampedList::default)?;
-    // A list that is only ever added to, and never read, must not keep everything.
-    if !new && !ttl.return_expired && list.stamps.first().is_some_and(|stamp| ttl.deadline(now).has_passed(*stamp)) {
-        list.drop_expired(ttl.deadline(now));
-    }
-    change(list, now);
-    Ok(())
-}
-
-impl<V> StampedList<V> {
-    fn of(values: Vec<V>, stamp: i64) -> Self {
-        let stamps = vec![stamp; values.len()];
-        StampedList { values, stamps }
-    }
-
-    #[inline]
-    fn push(&mut self, value: V, stamp: i64) {
-        self.values.push(value);
-        self.stamps.push(stamp);
-    }
-
-    fn drop_expired(&mut self, deadline: Deadline) {
-        let mut stamps = self.stamps.iter();
-        self.values.retain(|_| stamps.next().is_some_and(|stamp| !deadline.has_passed(*stamp)));
-        self.stamps.retain(|stamp| !deadline.has_passed(*stamp));
-    }
-}
-
-impl<V> Default for StampedList<V> {
-    fn default() -> Self {
-        StampedList { values: Vec::new(), stamps: Vec::new() }
-    }
-}
-
-impl<V: Data> Expire for StampedList<V> {
-    fn has_expired(&self, deadline: Deadline) -> bool {
-        // Elements stand in the order of their stamps, but for jumps of the clock; reading looks at every one.
-        self.stamps.first().is_none_or(|first| deadline.has_passed(*first))
-    }
-
-    fn expire(&mut self, deadline: Deadline) -> Expired {
-        if self.stamps.iter().all(|stamp| deadline.has_passed(*stamp)) {
-            return Expired::All;
-        }
-        self.drop_expired(deadline);
-        Expired::Part
-    }
-
-    fn stamp(&self) -> i64 {
-        self.stamps.iter().copied().max().unwrap_or(i64::MIN)
     }
 }
 

@@ -1,12 +1,13 @@
 //! A map per key.
 
 use super::handle::{Bound, Handle, Stamping, now};
-use super::timed;
+use super::{StateEntry, timed};
 use crate::keyed::shape::StateShape;
 use crate::keyed::table::Arrange;
 use crate::keyed::ttl::{Stamped, StateTtl, Ttl};
-use crate::keyed::{KeyMap, KeyedState, StateAccess, StateTable, TableId};
-use flott_core::{Data, Key, Result};
+use crate::keyed::{BinaryRow, KeyMap, KeySlot, KeyedState, StateAccess, StateTable};
+use flott_core::schema::Column;
+use flott_core::{Data, Key, ProcessingTime, Result};
 
 /// A map per key (Flink's `MapState`). Each entry is looked up, written and, with a TTL, expires on its own. Entries
 /// come in no particular order. Differs from Flink on purpose: expired entries do not count in [`MapState::is_empty`].
@@ -175,7 +176,67 @@ impl<UK: Key, UV: Data> MapState<UK, UV> {
                 let (table, key, slot) = cx.keyed_state().keyed_table(id)?;
                 table.for_each_of(slot, key, visit)
             }
-            Bound::Timed(id, ttl) => visit_timed(cx, id, ttl, visit),
+            Bound::Timed(id, ttl) => {
+                let now = now(cx);
+                let (table, key, slot) = cx.keyed_state().keyed_table(id)?;
+                visit_timed((table, slot, key), ttl, now, visit)
+            }
+        }
+    }
+
+    /// Calls `each` with the number of each of these keys, whose slots are `slots`, and with what its map has under the map
+    /// key of that number, in order. What is not in memory is looked up in the store at once.
+    ///
+    /// # Errors
+    /// As [`MapState::get`], and what `each` returns.
+    pub fn update_all<C: StateAccess>(
+        &self,
+        cx: &mut C,
+        keys: &[C::Key],
+        slots: &[KeySlot],
+        map_keys: &[UK],
+        mut each: impl FnMut(usize, StateEntry<'_, C::Key, UK, UV>) -> Result<()>,
+    ) -> Result<()> {
+        let mut numbers = 0..;
+        let mut next = move || numbers.next().unwrap_or_default();
+        match self.handle.bound()? {
+            Bound::Plain(id) => {
+                let table = cx.keyed_state().table(id);
+                table.entries_of_pairs(keys, slots, map_keys, |entry| each(next(), StateEntry::plain(entry)))
+            }
+            Bound::Timed(id, ttl) => {
+                let now = now(cx);
+                let table = cx.keyed_state().table(id);
+                table.entries_of_pairs(keys, slots, map_keys, |entry| each(next(), StateEntry::timed(entry, ttl, now)))
+            }
+        }
+    }
+
+    /// Calls `visit` with the number of each of these keys, whose slots are `slots`, and every entry of its map. On a store
+    /// the map of a key that is not in memory is read whole.
+    ///
+    /// # Errors
+    /// As [`MapState::get`].
+    pub fn for_each_all<C: StateAccess>(
+        &self,
+        cx: &mut C,
+        keys: &[C::Key],
+        slots: &[KeySlot],
+        mut visit: impl FnMut(usize, &UK, &UV),
+    ) -> Result<()> {
+        let mut all = keys.iter().zip(slots).enumerate();
+        match self.handle.bound()? {
+            Bound::Plain(id) => {
+                let table = cx.keyed_state().table(id);
+                all.try_for_each(|(n, (key, slot))| table.for_each_of(*slot, key, |name, value| visit(n, name, value)))
+            }
+            Bound::Timed(id, ttl) => {
+                let now = now(cx);
+                let table = cx.keyed_state().table(id);
+                all.try_for_each(|(n, (key, slot))| {
+                    visit_timed((&mut *table, *slot, key), ttl, now, |name, value| visit(n, name, value))
+                })
+            }
         }
     }
 
@@ -216,15 +277,13 @@ impl<UK: Key, UV: Data> MapState<UK, UV> {
 }
 
 /// Visits every entry as reading it would: what has expired goes, the rest is refreshed.
-fn visit_timed<UK: Key, UV: Data, C: StateAccess>(
-    cx: &mut C,
-    id: TableId<UK, Stamped<UV>>,
+fn visit_timed<K: Key, UK: Key, UV: Data>(
+    (table, slot, key): (&mut StateTable<K, UK, Stamped<UV>>, KeySlot, &K),
     ttl: Ttl,
+    now: ProcessingTime,
     mut visit: impl FnMut(&UK, &UV),
 ) -> Result<()> {
-    let now = now(cx);
     let deadline = ttl.deadline(now);
-    let (table, key, slot) = cx.keyed_state().keyed_table(id)?;
     table.clean_up(now)?;
     let (mut expired, mut refreshed) = (Vec::new(), Vec::new());
     table.for_each_of(slot, key, |map_key, stamped| {
@@ -263,6 +322,24 @@ fn whole_maps<K: Key, UK: Key, UV: Data, W: Data>(
         entries.extend(map.into_iter().map(|(map_key, value)| (key.clone(), map_key, stamped(value))));
     })?;
     Ok(entries)
+}
+
+impl<UV: Data> MapState<BinaryRow, UV> {
+    /// As [`MapState::register`], for maps whose keys are rows of the columns `map_key`, and whose values, if they are rows,
+    /// have the columns `value`. Snapshots tell the columns, and a checkpoint of others is refused.
+    ///
+    /// # Errors
+    /// As [`MapState::register`].
+    pub fn register_rows<K: Key>(
+        keyed: &mut KeyedState<K>,
+        name: &str,
+        map_key: Vec<Column>,
+        value: Vec<Column>,
+        ttl: Option<StateTtl>,
+    ) -> Result<Self> {
+        keyed.columns.set(name, map_key, value);
+        Self::register(keyed, name, ttl)
+    }
 }
 
 impl<UK, UV> Clone for MapState<UK, UV> {

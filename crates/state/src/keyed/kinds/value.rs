@@ -1,11 +1,12 @@
 //! One value per key.
 
 use super::handle::{Bound, Handle, Stamping, now};
-use super::timed;
+use super::{StateEntry, timed};
 use crate::keyed::shape::StateShape;
 use crate::keyed::table::Arrange;
 use crate::keyed::ttl::{Stamped, StateTtl};
-use crate::keyed::{KeyedState, StateAccess};
+use crate::keyed::{BinaryRow, KeySlot, KeyedState, StateAccess};
+use flott_core::schema::Column;
 use flott_core::{Data, Key, Result};
 
 /// One value per key (Flink's `ValueState`). The handle is made when the operator opens; it holds no data.
@@ -100,6 +101,34 @@ impl<V: Data> ValueState<V> {
         self.handle.clear(cx)
     }
 
+    /// Calls `each` with the number of each of these keys, whose slots are `slots`, and with what it has, in order. What is
+    /// not in memory is looked up in the store at once.
+    ///
+    /// # Errors
+    /// As [`ValueState::get`], and what `each` returns.
+    #[inline]
+    pub fn update_all<C: StateAccess>(
+        &self,
+        cx: &mut C,
+        keys: &[C::Key],
+        slots: &[KeySlot],
+        mut each: impl FnMut(usize, StateEntry<'_, C::Key, (), V>) -> Result<()>,
+    ) -> Result<()> {
+        let mut numbers = 0..;
+        let mut next = move || numbers.next().unwrap_or_default();
+        match self.handle.bound()? {
+            Bound::Plain(id) => {
+                let table = cx.keyed_state().table(id);
+                table.entries_all(keys, slots, &(), |entry| each(next(), StateEntry::plain(entry)))
+            }
+            Bound::Timed(id, ttl) => {
+                let now = now(cx);
+                let table = cx.keyed_state().table(id);
+                table.entries_all(keys, slots, &(), |entry| each(next(), StateEntry::timed(entry, ttl, now)))
+            }
+        }
+    }
+
     /// Every key that has a value, in no particular order; also those whose value has expired and is still there.
     ///
     /// # Errors
@@ -122,6 +151,23 @@ impl<V: Data> ValueState<V> {
                 timed::entry((table, slot, key, &()), ttl, now, default)
             }
         }
+    }
+}
+
+impl ValueState<BinaryRow> {
+    /// As [`ValueState::register`], for rows of these columns: snapshots tell them, and a checkpoint of other columns is
+    /// refused.
+    ///
+    /// # Errors
+    /// As [`ValueState::register`].
+    pub fn register_rows<K: Key>(
+        keyed: &mut KeyedState<K>,
+        name: &str,
+        columns: Vec<Column>,
+        ttl: Option<StateTtl>,
+    ) -> Result<Self> {
+        keyed.columns.set(name, Vec::new(), columns);
+        Self::register(keyed, name, ttl)
     }
 }
 

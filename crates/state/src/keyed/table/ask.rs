@@ -7,9 +7,9 @@ use super::encode::Form;
 use super::layout::Layout;
 use super::stored::after_prefix;
 use super::{KeySlot, StateTable};
-use crate::store::store_key;
+use crate::keyed::list_part::{part_names, usual};
+use crate::store::{KeyedStore, store_key};
 use flott_core::{Data, Error, Key, Result, codec};
-use std::any::Any;
 
 /// An answer has at most so many bytes, and one entry more.
 const ANSWER_BYTES_MAX: usize = 16 << 20;
@@ -17,10 +17,16 @@ const ANSWER_BYTES_MAX: usize = 16 << 20;
 impl<K: Key, N: Key, V: Data> StateTable<K, N, V> {
     /// Appends what a key has, as entries of a file, and says how many those are. Names begin with the key.
     pub(super) fn entries_of(&mut self, slot: KeySlot, key: &K, out: &mut Vec<u8>) -> Result<usize> {
-        let nothing: &dyn Any = &();
-        if let Some(namespace) = nothing.downcast_ref::<N>() {
-            let Some(value) = self.get(slot, key, namespace)? else { return Ok(0) };
-            return append((key, namespace, value), out).map(|()| 1);
+        if let Some(namespace) = usual::<N>() {
+            let parts = self.get(slot, key, &namespace)?.and_then(part_names::<N, V>);
+            let (mut count, names) = (0, parts.into_iter().flatten().chain([namespace]));
+            for namespace in names {
+                if let Some(value) = self.get(slot, key, &namespace)? {
+                    append((key, &namespace, value), out)?;
+                    count += 1;
+                }
+            }
+            return Ok(count);
         }
         let (mut count, mut outcome) = (0, Ok(()));
         let mut each = |namespace: &N, value: &V| {

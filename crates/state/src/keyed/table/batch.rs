@@ -7,6 +7,7 @@
 //!         all keys:             buckets  ->  what is not here, with one look-up in the store  ->  values
 //! ```
 
+use super::entry::Entry;
 use super::layout::{Layout, Place};
 use super::names::entry_hash;
 use super::stored::Missing;
@@ -35,6 +36,69 @@ impl<K: Key, N: Key, V: Data> StateTable<K, N, V> {
         make: impl Fn() -> V,
         mut each: impl FnMut(&mut V) -> Result<bool>,
     ) -> Result<()> {
+        self.walk_all(keys, slots, namespace, |table, bucket, slot, key| {
+            let value = match table.changed_in(bucket, slot, key, namespace) {
+                Some(value) => value,
+                None => table.value_at(bucket, slot, key, namespace, &make)?,
+            };
+            if !each(value)? {
+                table.remove(slot, key, namespace)?;
+            }
+            Ok(())
+        })
+    }
+
+    /// Calls `each` with what each of these keys, whose slots are `slots`, has, in order.
+    ///
+    /// # Errors
+    /// As [`StateTable::get`].
+    #[inline]
+    pub(in crate::keyed) fn entries_all(
+        &mut self,
+        keys: &[K],
+        slots: &[KeySlot],
+        namespace: &N,
+        mut each: impl FnMut(Entry<'_, '_, K, N, V>) -> Result<()>,
+    ) -> Result<()> {
+        self.walk_all(keys, slots, namespace, |table, bucket, slot, key| {
+            let place = match table.is_in(bucket, slot, key, namespace) {
+                true => Some(Place { part: 0, bucket }),
+                false => table.place(slot, key, namespace)?,
+            };
+            each(Entry { table, slot, key, namespace, place })
+        })
+    }
+
+    /// As [`StateTable::entries_all`], each key with a namespace of its own.
+    ///
+    /// # Errors
+    /// As [`StateTable::get`].
+    pub(in crate::keyed) fn entries_of_pairs(
+        &mut self,
+        keys: &[K],
+        slots: &[KeySlot],
+        namespaces: &[N],
+        mut each: impl FnMut(Entry<'_, '_, K, N, V>) -> Result<()>,
+    ) -> Result<()> {
+        let pairs = || slots.iter().zip(keys.iter().zip(namespaces));
+        self.load(pairs().map(|(slot, (key, namespace))| (*slot, key, namespace)))?;
+        for (slot, (key, namespace)) in pairs() {
+            let place = self.place(*slot, key, namespace)?;
+            each(Entry { table: self, slot: *slot, key, namespace, place })?;
+        }
+        Ok(())
+    }
+
+    /// Calls `each` with each of these keys, its slot and the bucket in which its entry most likely is; what it has is in
+    /// memory then.
+    #[inline(always)]
+    fn walk_all(
+        &mut self,
+        keys: &[K],
+        slots: &[KeySlot],
+        namespace: &N,
+        mut each: impl FnMut(&mut Self, usize, KeySlot, &K) -> Result<()>,
+    ) -> Result<()> {
         let is_large = self.is_flat() && self.is_worth_prefetching();
         let mut buckets = [NOWHERE; AT_ONCE];
         if is_large {
@@ -52,36 +116,28 @@ impl<K: Key, N: Key, V: Data> StateTable<K, N, V> {
                 // What is missing of all the rest is looked up at once.
                 let (keys, slots) = (&keys[start..], &slots[start..]);
                 let buckets = self.load_at(keys, slots, namespace)?;
-                return self.update_at(keys, slots, &buckets, namespace, &make, &mut each);
+                return self.walk_at(keys, slots, &buckets, &mut each);
             }
-            self.update_at(some, places, buckets, namespace, &make, &mut each)?;
+            self.walk_at(some, places, buckets, &mut each)?;
         }
         Ok(())
     }
 
-    /// As [`StateTable::update_all`], of entries that most likely are in these buckets.
+    /// As [`StateTable::walk_all`], with buckets that are known.
     #[inline(always)]
-    fn update_at(
+    fn walk_at(
         &mut self,
         keys: &[K],
         slots: &[KeySlot],
         buckets: &[usize],
-        namespace: &N,
-        make: &impl Fn() -> V,
-        each: &mut impl FnMut(&mut V) -> Result<bool>,
+        each: &mut impl FnMut(&mut Self, usize, KeySlot, &K) -> Result<()>,
     ) -> Result<()> {
         let is_on_store = self.stored.is_some();
         for (n, (key, (slot, bucket))) in keys.iter().zip(slots.iter().zip(buckets)).enumerate() {
             if is_on_store && let (Some(slot), Some(bucket)) = (slots.get(n + AHEAD), buckets.get(n + AHEAD)) {
                 self.prefetch_in(*slot, *bucket);
             }
-            let value = match self.changed_in(*bucket, *slot, key, namespace) {
-                Some(value) => value,
-                None => self.value_at(*bucket, *slot, key, namespace, make)?,
-            };
-            if !each(value)? {
-                self.remove(*slot, key, namespace)?;
-            }
+            each(self, *bucket, *slot, key)?;
         }
         Ok(())
     }

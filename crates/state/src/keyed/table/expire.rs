@@ -35,8 +35,6 @@ pub(super) struct Expiry<V> {
     expire: fn(&mut V, Deadline) -> Expired,
     /// Where the next access goes on checking: group, part and bucket.
     cursor: (usize, usize, usize),
-    /// The expired value that was returned last.
-    returned: Option<V>,
 }
 
 impl<K: Key, N: Key, V: Data> StateTable<K, N, V> {
@@ -46,7 +44,7 @@ impl<K: Key, N: Key, V: Data> StateTable<K, N, V> {
         V: Expire,
     {
         let (has_expired, expire) = (V::has_expired, V::expire);
-        self.expiry = Some(Expiry { ttl, has_expired, expire, cursor: (0, 0, 0), returned: None });
+        self.expiry = Some(Expiry { ttl, has_expired, expire, cursor: (0, 0, 0) });
     }
 
     /// Checks the next few entries, in turn, and drops what has expired. On a store those in memory only: the others
@@ -89,9 +87,8 @@ impl<K: Key, N: Key, V: Data> StateTable<K, N, V> {
     /// Removes an expired value. With Flink's `ReturnExpiredIfNotCleanedUp` it can be seen once more.
     pub(in crate::keyed) fn remove_expired(&mut self, slot: KeySlot, key: &K, namespace: &N) -> Result<Option<&V>> {
         let Some(value) = self.remove(slot, key, namespace)? else { return Ok(None) };
-        let Some(expiry) = self.expiry.as_mut().filter(|e| e.ttl.return_expired) else { return Ok(None) };
-        // It is kept for as long as its reader looks at it.
-        Ok(Some(expiry.returned.insert(value)))
+        let is_shown = self.expiry.as_ref().is_some_and(|e| e.ttl.return_expired);
+        Ok(if is_shown { Some(self.show(value)) } else { None })
     }
 
     /// Drops what has expired of what the open snapshot is about to take in one group. It is noted as removed unless a

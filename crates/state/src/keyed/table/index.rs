@@ -3,7 +3,7 @@
 use super::encode::Form;
 use super::stored::group_range;
 use super::{KeySlot, StateTable};
-use crate::store::WriteBatch;
+use crate::store::{KeyedStore, WriteBatch};
 use flott_core::{Data, Key, KeyGroup, Result};
 
 /// Entries, and the name of the one that comes next.

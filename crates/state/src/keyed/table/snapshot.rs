@@ -4,6 +4,7 @@ use super::encode::Encoded;
 use super::group::Group;
 use super::layout::Layout;
 use super::{KeySlot, StateTable, Take};
+use crate::keyed::list_part::usual;
 use flott_core::{Data, Key, KeyGroup, ProcessingTime, Result};
 use std::any::Any;
 
@@ -91,17 +92,16 @@ impl<K: Key, N: Key, V: Data> AnyTable<K> for StateTable<K, N, V> {
     }
 
     fn prefetch_all(&self, slots: &[KeySlot]) {
-        let nothing: &dyn Any = &();
-        let Some(namespace) = nothing.downcast_ref::<N>() else { return };
-        if self.is_worth_prefetching() {
-            slots.iter().for_each(|slot| self.prefetch(*slot, namespace));
+        if self.is_worth_prefetching()
+            && let Some(namespace) = usual::<N>()
+        {
+            slots.iter().for_each(|slot| self.prefetch(*slot, &namespace));
         }
     }
 
     fn load_all(&mut self, keys: &[K], slots: &[KeySlot]) -> Result<()> {
-        let nothing: &dyn Any = &();
-        match nothing.downcast_ref::<N>() {
-            Some(namespace) => self.load_at(keys, slots, namespace).map(drop),
+        match usual::<N>() {
+            Some(namespace) => self.load_at(keys, slots, &namespace).map(drop),
             None => Ok(()),
         }
     }

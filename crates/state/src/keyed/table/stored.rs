@@ -390,7 +390,7 @@ impl<K: Key, N: Key, V: Data> StateTable<K, N, V> {
     }
 
     /// Visits the entries of one group that are in the store.
-    fn scan_group(&self, place: usize, mut visit: impl FnMut(K, N, V) -> Result<()>) -> Result<()> {
+    pub(super) fn scan_group(&self, place: usize, mut visit: impl FnMut(K, N, V) -> Result<()>) -> Result<()> {
         let (Some(stored), Form::Store(form)) = (&self.stored, &self.about.form) else { return Ok(()) };
         let (from, to) = group_range(KeyGroup(self.range.start + place as u16), form.number);
         stored.store.scan(&from, &to, &mut |name, bytes| {
@@ -469,42 +469,5 @@ impl<K: Key, N: Key, V: Data> StateTable<K, N, V> {
         let mut names = Vec::new();
         self.for_each_of(slot, key, |namespace, _| names.push(namespace.clone()))?;
         names.iter().try_for_each(|namespace| self.remove(slot, key, namespace).map(drop))
-    }
-
-    /// The same entries with other values, in the table of another form: on the heap at once, on a store group by
-    /// group.
-    pub(in crate::keyed) fn convert<W: Data>(
-        self,
-        to: &mut StateTable<K, N, W>,
-        mut map: impl FnMut(V) -> W,
-    ) -> Result<()> {
-        if self.stored.is_none() {
-            let expiry = to.expiry.take();
-            *to = self.map_values(map);
-            to.expiry = expiry;
-            return Ok(());
-        }
-        for place in 0..self.groups.len() {
-            let mut entries = Vec::new();
-            self.scan_group(place, |key, namespace, value| {
-                entries.push((key, namespace, value));
-                Ok(())
-            })?;
-            for (key, namespace, value) in entries {
-                let slot = KeySlot::of(&key, self.max, self.range);
-                to.overwrite(slot, &key, &namespace, map(value));
-            }
-            to.write_back(place)?;
-            to.let_go(place);
-        }
-        Ok(())
-    }
-
-    /// Adds an entry that is not here, whatever the store holds.
-    pub(in crate::keyed) fn overwrite(&mut self, slot: KeySlot, key: &K, namespace: &N, value: V) {
-        let now = self.about.clock.now;
-        let group = &mut self.groups[slot.group];
-        let place = group.insert(now, slot, key, namespace, value);
-        group.layout.at_mut(place).1.written = true;
     }
 }

@@ -2,6 +2,7 @@
 //! operations, snapshots of every kind that are taken while operations go on, failed uploads, restores at another
 //! parallelism.
 
+use super::list_part::ListPart;
 use super::*;
 use crate::WorkingSet;
 use crate::canonical::{Chunk, Row, StateDescription};
@@ -464,7 +465,7 @@ impl Job {
         }
         assert_eq!(found, expected);
         let entries = expected.values.len()
-            + expected.lists.len()
+            + expected.lists.values().map(|list| list.len().div_ceil(ListPart::<u8>::len_max())).sum::<usize>()
             + expected.maps.len()
             + expected.reduced.len()
             + expected.timers.len();
