@@ -43,7 +43,7 @@ pub use local_stores::{LocalStore, LocalStores, SnapshotFolder, StoreFolder, che
 pub use metadata::{CheckpointMetadata, OperatorMetadata};
 pub use redistribute::{InFlightRestore, ItemRange, ListPiece, ListRestore, SubtaskRestore, redistribute};
 pub use state_fates::{JobStates, StateFate, StateReport, compare_states};
-pub use state_file::{KeyedFiles, StateFile};
+pub use state_file::{KeyedFiles, SharedFiles, StateFile};
 pub use storage::CheckpointStorage;
 
 #[cfg(test)]

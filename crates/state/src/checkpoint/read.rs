@@ -2,7 +2,7 @@
 
 use super::job::all;
 use super::transfer::Expected;
-use super::{JobCheckpoints, ListPiece, SubtaskRestore, local};
+use super::{JobCheckpoints, ListPiece, SharedFiles, SubtaskRestore, local};
 use crate::operator::{EncodedList, OperatorState};
 use crate::snapshot::{Blob, KeyedSnapshot};
 use bytes::Bytes;
@@ -41,6 +41,14 @@ impl JobCheckpoints {
         }
         let files = snapshot.files.iter().zip(names).map(|(blob, name)| self.fetch_blob(blob, folder.join(name)));
         all(files.collect()).await.map(drop)
+    }
+
+    /// The files of these snapshots of `restored`, which checkpoints of this folder may name without writing them again:
+    /// none, unless it is the same folder of the same job. What another job has written is that job's, or the user's,
+    /// and may be deleted at any time.
+    pub fn stored_already(&self, restored: &JobCheckpoints, snapshots: &[KeyedSnapshot]) -> SharedFiles {
+        let is_own = self.fence.is_some() && restored.fence.is_some() && self.folder() == restored.folder();
+        if is_own { SharedFiles::of_snapshots(snapshots) } else { SharedFiles::default() }
     }
 
     async fn fetch_blob(&self, blob: &Blob, to: PathBuf) -> Result<()> {

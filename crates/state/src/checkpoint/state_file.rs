@@ -3,10 +3,12 @@
 
 use super::transfer::Source;
 use crate::canonical::StateDescription;
-use crate::snapshot::{StoreFiles, TablePart};
+use crate::snapshot::{Blob, KeyedSnapshot, StoreFiles, TablePart};
+use crate::store::StoreFile;
 use bytes::Bytes;
 use flott_core::KeyGroupRange;
 use std::any::Any;
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -39,6 +41,11 @@ impl StateFile {
     /// safe: the last file of a local snapshot drops what deletes the snapshot's folder.
     pub fn on_disk(path: String, file: PathBuf, len: u64, keep: Arc<dyn Any + Send + Sync>) -> Arc<Self> {
         Arc::new(StateFile { path, len, content: Mutex::new(Content::OnDisk { file, keep }) })
+    }
+
+    /// A file that is in storage.
+    pub fn stored(path: String, len: u64, sum: u64) -> Arc<Self> {
+        Arc::new(StateFile { path, len, content: Mutex::new(Content::Written(sum)) })
     }
 
     /// Path relative to the job's checkpoint folder.
@@ -92,6 +99,50 @@ impl StateFile {
 
     fn content(&self) -> MutexGuard<'_, Content> {
         self.content.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The files that snapshots of one store share, by their names in it: those of its last snapshot, before the first one
+/// those of the checkpoint that it was restored from. Cheap to clone.
+///
+/// A file that a snapshot does not have never comes back, so what is in storage under its name can be deleted.
+#[derive(Clone, Default)]
+pub struct SharedFiles(Arc<Mutex<BTreeMap<String, Arc<StateFile>>>>);
+
+impl SharedFiles {
+    /// The files of these snapshots, which later checkpoints may build on. Where two have one of the same name its content
+    /// is the same, because stores that go back to one store have it from there.
+    pub(super) fn of_snapshots(snapshots: &[KeyedSnapshot]) -> SharedFiles {
+        let mut files = BTreeMap::new();
+        for snapshot in snapshots {
+            let Some(store) = &snapshot.store else { continue };
+            for (name, blob) in store.names.iter().zip(&snapshot.files) {
+                if let Blob::File { path, len, sum } = blob {
+                    files.entry(name.clone()).or_insert_with(|| StateFile::stored(path.clone(), *len, *sum));
+                }
+            }
+        }
+        SharedFiles(Arc::new(Mutex::new(files)))
+    }
+
+    /// The files of the next snapshot, of which `new` makes those that the one before did not have.
+    pub(crate) fn next(
+        &self,
+        files: Vec<StoreFile>,
+        mut new: impl FnMut(&StoreFile) -> Arc<StateFile>,
+    ) -> Vec<Arc<StateFile>> {
+        let mut shared = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = std::mem::take(&mut *shared);
+        let mut taken = Vec::with_capacity(files.len());
+        for found in files {
+            let known = before.get(&found.name).filter(|known| found.shared && known.len == found.len);
+            let file = known.cloned().unwrap_or_else(|| new(&found));
+            if found.shared {
+                shared.insert(found.name, file.clone());
+            }
+            taken.push(file);
+        }
+        taken
     }
 }
 

@@ -8,6 +8,7 @@ mod files_on_disk;
 mod find;
 mod flaky;
 mod metadata;
+mod shared_files;
 mod snapshots;
 
 use super::*;
