@@ -185,6 +185,40 @@ fn small_state_is_inside_of_the_metadata() {
 }
 
 #[test]
+fn merged_files_are_few_and_go_with_their_checkpoints() {
+    let mut counts = Vec::new();
+    for merging in ["false", "true"] {
+        let options = [
+            EVERY_50_MS,
+            ("execution.checkpointing.data-inline-threshold", "0 b"),
+            ("execution.checkpointing.file-merging.enabled", merging),
+        ];
+        let (world, disk) = (world(), Disk::new());
+        let count = Env::run_simulation(5, |env| async move {
+            let storage = CheckpointStorage::with_store(&env, disk.objects(), "");
+            let job = cluster::start(&env, &storage, &options, |env| {
+                let rows = world.events(1, 400, |_, n, _| n);
+                let numbers = env.from_source(world.replay(rows), WatermarkStrategy::no_watermarks(), "numbers");
+                // Each has something to remember, all are in one task.
+                (0..20).for_each(|n| {
+                    drop(numbers.sink_to(world.ledger(&format!("ledger {n}"))).uid(&format!("ledger {n}")))
+                });
+            });
+            let job = job.await.unwrap();
+            let mut view = job.handle.watch();
+            view.wait_for(|view| view.checkpoints.counts.completed == 5).await.unwrap();
+            job.handle.suspend();
+            job.handle.result().await.unwrap();
+            assert_eq!(metadata(&disk).len(), 1, "{:?}", disk.paths());
+            files(&disk).len()
+        });
+        counts.push(count.unwrap());
+    }
+    // The task's, the enumerator's, the metadata, and what may be left of a checkpoint that was given up.
+    assert!(counts[0] > 20 && counts[1] <= 6, "{counts:?} files");
+}
+
+#[test]
 fn a_checkpoint_that_is_named_is_read_and_never_changed() {
     // One world: the second run commits what the first has staged.
     let (world, disk) = (world(), Disk::new());

@@ -1,7 +1,7 @@
 //! What one operator is to remember in one subtask, read back.
 
 use super::job::all;
-use super::transfer::Expected;
+use super::transfer::{Expected, Source};
 use super::{JobCheckpoints, ListPiece, SharedFiles, SubtaskRestore, local};
 use crate::operator::{EncodedList, OperatorState};
 use crate::snapshot::{Blob, KeyedSnapshot};
@@ -52,23 +52,23 @@ impl JobCheckpoints {
     }
 
     async fn fetch_blob(&self, blob: &Blob, to: PathBuf) -> Result<()> {
-        match blob {
-            Blob::Inline(bytes) => {
-                let bytes = bytes.clone();
-                let file = to.clone();
-                let written = self.store.env.blocking(move || local::write(&file, &bytes)).await?;
-                written.map_err(|e| Error::io(format!("`{}`", to.display()), e))
+        if let Some((path, expected)) = Expected::of(blob) {
+            if let Some(copies) = &self.copies
+                && copies.fetch(path, expected, &to).await
+            {
+                return Ok(());
             }
-            Blob::File { path, len, sum } => {
-                let expected = Expected { len: *len, sum: *sum };
-                if let Some(copies) = &self.copies
-                    && copies.fetch(path, expected, &to).await
-                {
-                    return Ok(());
-                }
-                self.store.fetch(path, expected, &to).await
+            self.store.fetch(path, expected, &to).await?;
+            if let Some(copies) = &self.copies
+                && expected.offset.is_none()
+            {
+                copies.add_read(path, &Source::File { path: to, len: expected.len }).await;
             }
+            return Ok(());
         }
+        let (bytes, file) = (self.read_blob(blob).await?, to.clone());
+        let written = self.store.env.blocking(move || local::write(&file, &bytes)).await?;
+        written.map_err(|e| Error::io(format!("`{}`", to.display()), e))
     }
 
     /// Reads a subtask's lists and gives them to its operator state, before anything is registered there.

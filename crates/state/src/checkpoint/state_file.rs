@@ -6,7 +6,7 @@ use crate::canonical::StateDescription;
 use crate::snapshot::{Blob, KeyedSnapshot, StoreFiles, TablePart};
 use crate::store::StoreFile;
 use bytes::Bytes;
-use flott_core::KeyGroupRange;
+use flott_core::{Error, KeyGroupRange, Result};
 use std::any::Any;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -27,8 +27,8 @@ enum Content {
         file: PathBuf,
         keep: Arc<dyn Any + Send + Sync>,
     },
-    /// In storage, with this checksum.
-    Written(u64),
+    /// In storage.
+    Written(Blob),
 }
 
 impl StateFile {
@@ -43,12 +43,16 @@ impl StateFile {
         Arc::new(StateFile { path, len, content: Mutex::new(Content::OnDisk { file, keep }) })
     }
 
-    /// A file that is in storage.
-    pub fn stored(path: String, len: u64, sum: u64) -> Arc<Self> {
-        Arc::new(StateFile { path, len, content: Mutex::new(Content::Written(sum)) })
+    /// A file that is in storage there.
+    pub(super) fn stored(path: &str, blob: &Blob) -> Arc<Self> {
+        Arc::new(StateFile {
+            path: path.to_owned(),
+            len: blob.len(),
+            content: Mutex::new(Content::Written(blob.clone())),
+        })
     }
 
-    /// Path relative to the job's checkpoint folder.
+    /// Path relative to the job's checkpoint folder, if it gets a file of its own there.
     pub fn path(&self) -> &str {
         &self.path
     }
@@ -82,19 +86,26 @@ impl StateFile {
         }
     }
 
-    /// Says that the bytes, which have this checksum, are safe.
-    pub fn written(&self, sum: u64) {
-        let before = std::mem::replace(&mut *self.content(), Content::Written(sum));
+    /// Says that the bytes are safe, and where.
+    pub fn written(&self, at: Blob) {
+        let before = std::mem::replace(&mut *self.content(), Content::Written(at));
         // Dropping it may delete files, and nobody needs to wait for that with the lock.
         drop(before);
     }
 
-    /// The checksum of what was written.
-    pub fn written_sum(&self) -> Option<u64> {
-        match *self.content() {
-            Content::Here(_) | Content::OnDisk { .. } => None,
-            Content::Written(sum) => Some(sum),
+    /// Where it was written.
+    ///
+    /// # Errors
+    /// `Internal` when it was not.
+    pub(super) fn stored_at(&self) -> Result<Blob> {
+        match &*self.content() {
+            Content::Here(_) | Content::OnDisk { .. } => Err(Error::internal("a file of keyed state was not written")),
+            Content::Written(blob) => Ok(blob.clone()),
         }
+    }
+
+    fn is_written(&self) -> bool {
+        matches!(*self.content(), Content::Written(_))
     }
 
     fn content(&self) -> MutexGuard<'_, Content> {
@@ -117,8 +128,8 @@ impl SharedFiles {
         for snapshot in snapshots {
             let Some(store) = &snapshot.store else { continue };
             for (name, blob) in store.names.iter().zip(&snapshot.files) {
-                if let Blob::File { path, len, sum } = blob {
-                    files.entry(name.clone()).or_insert_with(|| StateFile::stored(path.clone(), *len, *sum));
+                if let Some(path) = blob.path() {
+                    files.entry(name.clone()).or_insert_with(|| StateFile::stored(path, blob));
                 }
             }
         }
@@ -170,6 +181,6 @@ impl KeyedFiles {
 
     /// Bytes that still have to be written.
     pub fn unwritten_bytes(&self) -> u64 {
-        self.files.iter().filter(|f| f.written_sum().is_none()).map(|f| f.len).sum()
+        self.files.iter().filter(|f| !f.is_written()).map(|f| f.len).sum()
     }
 }

@@ -7,6 +7,7 @@ mod fence;
 mod files_on_disk;
 mod find;
 mod flaky;
+mod merged;
 mod metadata;
 mod shared_files;
 mod snapshots;
