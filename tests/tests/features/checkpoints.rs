@@ -200,9 +200,9 @@ fn merged_files_are_few_and_go_with_their_checkpoints() {
                 let rows = world.events(1, 400, |_, n, _| n);
                 let numbers = env.from_source(world.replay(rows), WatermarkStrategy::no_watermarks(), "numbers");
                 // Each has something to remember, all are in one task.
-                (0..20).for_each(|n| {
-                    drop(numbers.sink_to(world.ledger(&format!("ledger {n}"))).uid(&format!("ledger {n}")))
-                });
+                for name in (0..20).map(|n| format!("ledger {n}")) {
+                    numbers.sink_to(world.ledger(&name)).uid(&name);
+                }
             });
             let job = job.await.unwrap();
             let mut view = job.handle.watch();
