@@ -214,5 +214,10 @@ fn draw_options(random: &mut Rng) -> Vec<(&'static str, String)> {
         }
         _ => set("restart-strategy.exponential-delay.initial-backoff", format!("{} ms", random.u64(1..300))),
     }
+    if random.bool() {
+        options.push(("execution.checkpointing.file-merging.enabled", "true".to_owned()));
+        let max = [1000, 100_000, 32 << 20][random.usize(..3)];
+        options.push(("execution.checkpointing.file-merging.max-file-size", format!("{max} b")));
+    }
     options
 }

@@ -55,6 +55,21 @@ impl Disk {
         self.objects.clone()
     }
 
+    /// Flips a bit in every object whose path is one of these.
+    pub fn flip_bits(&self, is_one: impl Fn(&str) -> bool) {
+        for path in self.paths().into_iter().filter(|path| is_one(path)).map(Path::from) {
+            let flipped = async {
+                let mut bytes = self.objects.get(&path).await?.bytes().await?.to_vec();
+                if let Some(last) = bytes.last_mut() {
+                    *last ^= 1;
+                }
+                self.objects.put(&path, bytes.into()).await
+            };
+            // Memory answers at once.
+            drop(flipped.now_or_never());
+        }
+    }
+
     /// The paths of all objects, in order.
     pub fn paths(&self) -> Vec<String> {
         let listed = self.objects.list(None).try_collect::<Vec<_>>().now_or_never();

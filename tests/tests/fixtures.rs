@@ -66,6 +66,12 @@ fn a_checkpoint_with_lists_in_parts_is_restored_on_both_backends() {
 }
 
 #[test]
+fn a_checkpoint_of_merged_files_is_restored_on_both_backends() {
+    restores("merged-v1/chk-4", "hashmap");
+    restores("merged-v1/chk-4", "rocksdb");
+}
+
+#[test]
 fn a_checkpoint_of_rocksdb_is_restored_at_any_parallelism() {
     restores("rocksdb-v1/chk-4", "rocksdb");
 }

@@ -14,11 +14,16 @@ use std::path::PathBuf;
 /// when the service answers, and does nothing when it already does.
 type Service = (&'static str, &'static str, fn() -> Result<(), Failure>);
 
-const SERVICES: &[Service] =
-    &[("duckdb", "crates/savepoint", duckdb::start), ("moto", "tests/tests/object_store", moto)];
+const SERVICES: &[Service] = &[
+    ("duckdb", "crates/savepoint", duckdb::start),
+    ("moto", "tests/tests/object_store", moto),
+    ("azurite", "tests/tests/object_store", azurite),
+];
 
 /// A server in Python that speaks the protocol of S3, conditional writes and uploads in parts included.
 const MOTO: &str = "5.2.5";
+/// Microsoft's own server for tests with Azure Blob Storage, in JavaScript.
+const AZURITE: &str = "3.37.0";
 
 pub(crate) fn run(args: &[String]) -> Result<(), Failure> {
     crate::no_arguments(args)?;
@@ -47,6 +52,20 @@ fn moto() -> Result<(), Failure> {
     let folder = folder.to_string_lossy();
     run_program(&mut program("python3", &["-m", "venv", &folder]))?;
     run_program(&mut program(&format!("{folder}/bin/pip"), &["install", "--quiet", &format!("moto[server]=={MOTO}")]))
+}
+
+/// Installs Azurite likewise.
+fn azurite() -> Result<(), Failure> {
+    let folder = services_folder()?.join(format!("azurite-{AZURITE}"));
+    if folder.join("node_modules/.bin/azurite-blob").is_file() {
+        return Ok(());
+    }
+    if !exists("npm") {
+        return Err("it needs `node` with `npm`; install them and try again".into());
+    }
+    std::fs::create_dir_all(&folder).map_err(|e| format!("{}: {e}", folder.display()))?;
+    let (folder, package) = (folder.to_string_lossy(), format!("azurite@{AZURITE}"));
+    run_program(&mut program("npm", &["install", "--no-audit", "--no-fund", "--silent", "--prefix", &folder, &package]))
 }
 
 /// Where services are installed: beside what cargo builds, so that `cargo clean` removes them too.

@@ -9,7 +9,7 @@ use flott_core::{Payload, ProcessingTime, Result, SubtaskIndex, Watermark};
 use flott_env::Env;
 use flott_state::canonical::{Chunk, StateDescription};
 use flott_state::keyed::{KeyedPart, RowWalk, SnapshotKind};
-use flott_state::store::{ABOUT_GROUP, KeyedStore, MemoryBackend, OpenStore, RestoredStore, StateBackend};
+use flott_state::store::{ABOUT_GROUP, MemoryBackend, OpenStore, RestoredStore, StateBackend};
 use flott_state::{EncodedList, Redistribution, WorkingSet};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -146,7 +146,7 @@ impl Harness {
             let of = |snapshot: &Snapshot| snapshot.store.as_ref().map(|(store, _)| store.clone());
             let restored = setup.restore.iter().filter_map(of).filter(|store| store.range.intersects(range)).collect();
             let open = OpenStore { folder: PathBuf::new(), range, restored, config: &cx.config };
-            keyed.use_store(MemoryBackend.open(open)?, WorkingSet::fixed(bytes))?;
+            keyed.use_store(MemoryBackend.open(open)?, Default::default(), WorkingSet::fixed(bytes))?;
         }
         let mut dealt = 0;
         for (n, snapshot) in setup.restore.into_iter().enumerate() {

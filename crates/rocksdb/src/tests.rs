@@ -2,6 +2,7 @@
 
 #![expect(clippy::disallowed_methods, reason = "the tests look at the files of stores and damage them")]
 
+mod checkpoints;
 mod damage;
 mod expiry;
 mod restore;

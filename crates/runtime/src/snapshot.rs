@@ -26,7 +26,7 @@ use flott_core::{
 use flott_env::Env;
 use flott_graph::ChainNode;
 use flott_savepoint::operator_folder;
-use flott_state::checkpoint::{JobCheckpoints, KeyedFiles, LocalStores, StoreFolder};
+use flott_state::checkpoint::{FileMerging, JobCheckpoints, KeyedFiles, LocalStores, StoreFolder};
 use flott_state::keyed::{KeyedPart, SnapshotKind, StoreSnapshot};
 use flott_state::operator::EncodedList;
 use flott_state::{InFlightDealing, InFlightSnapshot, Redistribution, SubtaskSnapshot};
@@ -45,6 +45,8 @@ pub(crate) struct SnapshotWriter {
     checkpoints: JobCheckpoints,
     incremental: bool,
     inline_bytes_max: u64,
+    /// How small files of checkpoints are merged, if they are.
+    merging: Option<FileMerging>,
     subtask: u32,
     /// The folders of operators in savepoints.
     folders: Arc<BTreeMap<OperatorId, String>>,
@@ -62,6 +64,7 @@ impl SnapshotWriter {
             checkpoints: spec.checkpoints.clone(),
             incremental: spec.config.get(&CHECKPOINTING_INCREMENTAL)?,
             inline_bytes_max: spec.config.get(&CHECKPOINT_INLINE_THRESHOLD)?.0,
+            merging: FileMerging::from_config(&spec.config)?,
             subtask: spec.id.subtask.0,
             folders: Arc::new(folders.collect()),
             targets,
@@ -242,7 +245,7 @@ async fn write_all(parts: TaskParts, barrier: Barrier, writer: &SnapshotWriter) 
     let folder = writer.checkpoints.savepoint(&target.folder)?;
     match target.format {
         SavepointFormat::Native => {
-            let writer = SnapshotWriter { checkpoints: folder, ..writer.clone() };
+            let writer = SnapshotWriter { checkpoints: folder, merging: None, ..writer.clone() };
             write_files(parts, SnapshotKind::Savepoint, barrier, &writer).await
         }
         SavepointFormat::Canonical => write_tables(parts, &folder, writer).await,
@@ -269,18 +272,28 @@ async fn write_files(
     barrier: Barrier,
     writer: &SnapshotWriter,
 ) -> Result<SubtaskSnapshot> {
-    let mut snapshot = SubtaskSnapshot { operators: Vec::new(), finished: parts.finished };
+    let mut operators = Vec::new();
     for OperatorParts { operator, keyed, lists, folder, .. } in parts.operators {
         let keyed = match keyed {
             None => None,
             Some(KeyedPart::Files(files)) => Some(files),
             Some(KeyedPart::Store(store)) => Some(store_files(kind, store, folder, writer).await?),
         };
-        let written =
-            writer.checkpoints.write_snapshot(barrier.checkpoint, keyed, lists, writer.inline_bytes_max).await?;
-        snapshot.operators.push((operator, written));
+        operators.push((operator, keyed, lists));
     }
-    Ok(snapshot)
+    let (checkpoint, inline_bytes_max) = (barrier.checkpoint, writer.inline_bytes_max);
+    let operators = match &writer.merging {
+        Some(merging) => writer.checkpoints.write_merged(checkpoint, operators, inline_bytes_max, merging).await?,
+        None => {
+            let mut written = Vec::with_capacity(operators.len());
+            for (operator, keyed, lists) in operators {
+                let files = writer.checkpoints.write_snapshot(checkpoint, keyed, lists, inline_bytes_max).await?;
+                written.push((operator, files));
+            }
+            written
+        }
+    };
+    Ok(SubtaskSnapshot { operators, finished: parts.finished })
 }
 
 /// The files of a store, which is asked on a thread that may block.

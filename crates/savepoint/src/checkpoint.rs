@@ -130,7 +130,7 @@ fn table_file(blob: &Blob, rows: u64) -> Result<TableFile> {
         Blob::File { path, len, sum } => {
             Ok(TableFile { path: path.clone(), bytes: *len, rows, key_groups: None, checksum: *sum })
         }
-        Blob::Inline(_) => Err(Error::internal("a table of a savepoint is not in a file")),
+        Blob::Inline(_) | Blob::Segment { .. } => Err(Error::internal("a table of a savepoint is not in a file")),
     }
 }
 

@@ -5,7 +5,8 @@
 use crate::manifest::{Manifest, TableFile};
 use bytes::Bytes;
 use flott_core::{Configuration, Error, ErrorKind, Result};
-use flott_state::checkpoint::StorageFolder;
+use flott_env::Env;
+use flott_state::checkpoint::{DiskFolder, StorageFolder};
 use futures_util::StreamExt;
 use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt, PutMode, PutOptions};
@@ -21,6 +22,8 @@ pub struct Folder {
     name: String,
     /// Folders with the same bucket are in the same store.
     bucket: Option<String>,
+    /// Set if it is on a disk of this machine.
+    disk: Option<DiskFolder>,
 }
 
 impl Folder {
@@ -30,7 +33,7 @@ impl Folder {
     /// `Invalid` when it is no path.
     pub fn new(store: Arc<dyn ObjectStore>, path: &str) -> Result<Folder> {
         let path = Path::parse(path).map_err(|e| Error::invalid(format!("`{path}` is no folder: {e}")))?;
-        Ok(Folder { store, name: path.to_string(), path, bucket: None })
+        Ok(Folder { store, name: path.to_string(), path, bucket: None, disk: None })
     }
 
     /// The folder that `location` names, a path or a URL as for checkpoints. `config` holds the keys of object stores.
@@ -50,8 +53,8 @@ impl Folder {
     }
 
     fn of(folder: StorageFolder) -> Folder {
-        let StorageFolder { objects, path, name, bucket } = folder;
-        Folder { store: objects, path, name, bucket }
+        let StorageFolder { objects, path, name, bucket, disk } = folder;
+        Folder { store: objects, path, name, bucket, disk }
     }
 
     /// The folder as a path or URL, for people.
@@ -78,6 +81,16 @@ impl Folder {
     /// name of the same file; but a program that writes into one of them would change both.
     pub(crate) fn shares_bucket(&self, other: &Folder) -> bool {
         self.bucket.is_some() && self.bucket == other.bucket
+    }
+
+    /// Forces files to the disk, if it is one of this machine; other stores have done that already.
+    ///
+    /// # Errors
+    /// Those of [`DiskFolder::sync`].
+    pub async fn sync(&self, env: &Env, files: impl Iterator<Item = &str>) -> Result<()> {
+        let Some(disk) = self.disk.clone() else { return Ok(()) };
+        let files: Vec<Path> = files.map(|file| self.path_of(file)).collect();
+        env.blocking(move || disk.sync(&files)).await?
     }
 
     /// Completes the savepoint: writes its manifest as one object, after all its files.

@@ -24,6 +24,18 @@ pub enum Blob {
         #[serde(with = "hex_sum")]
         sum: u64,
     },
+    /// A stretch of a file that several blobs of a task are in.
+    Segment {
+        /// Path relative to the job's folder.
+        path: String,
+        /// The first byte.
+        offset: u64,
+        /// Bytes.
+        len: u64,
+        /// XXH3-64 of these bytes, as hexadecimal text.
+        #[serde(with = "hex_sum")]
+        sum: u64,
+    },
 }
 
 impl Blob {
@@ -31,7 +43,7 @@ impl Blob {
     pub fn len(&self) -> u64 {
         match self {
             Blob::Inline(bytes) => bytes.len() as u64,
-            Blob::File { len, .. } => *len,
+            Blob::File { len, .. } | Blob::Segment { len, .. } => *len,
         }
     }
 
@@ -40,11 +52,19 @@ impl Blob {
         self.len() == 0
     }
 
-    /// The file's path, if it is one.
+    /// Where the bytes end in the file that it is, or is in.
+    pub(crate) fn end(&self) -> u64 {
+        match self {
+            Blob::Inline(_) | Blob::File { .. } => self.len(),
+            Blob::Segment { offset, len, .. } => offset.saturating_add(*len),
+        }
+    }
+
+    /// The path of the file that it is, or is in.
     pub fn path(&self) -> Option<&str> {
         match self {
             Blob::Inline(_) => None,
-            Blob::File { path, .. } => Some(path),
+            Blob::File { path, .. } | Blob::Segment { path, .. } => Some(path),
         }
     }
 }

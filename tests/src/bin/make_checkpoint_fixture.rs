@@ -2,7 +2,7 @@
 //! `tests/fixtures/README.md`.
 //!
 //! ```text
-//! make-checkpoint-fixture --out DIR [--savepoint canonical|native] [-D KEY=VALUE ...]
+//! make-checkpoint-fixture --out DIR [--savepoint canonical|native] [--inline SIZE] [-D KEY=VALUE ...]
 //! ```
 //!
 //! `DIR` must not exist; it will hold `chk-N/` and what belongs to it, or the savepoint.
@@ -26,7 +26,7 @@ fn main() -> Result<()> {
     let work = format!("{out}.work");
     env.configure("execution.checkpointing.dir", &work).configure("execution.checkpointing.interval", "200 ms");
     // Some state within the metadata, some in files of its own.
-    env.configure("execution.checkpointing.data-inline-threshold", "400 b");
+    env.configure("execution.checkpointing.data-inline-threshold", args.get("inline").unwrap_or("400 b"));
     env.configure("pipeline.max-parallelism", "8");
     fixture::build(&env, Some(RATE)).blackhole().uid("nowhere");
     let job = env.execute_async("fixture")?;

@@ -185,6 +185,40 @@ fn small_state_is_inside_of_the_metadata() {
 }
 
 #[test]
+fn merged_files_are_few_and_go_with_their_checkpoints() {
+    let mut counts = Vec::new();
+    for merging in ["false", "true"] {
+        let options = [
+            EVERY_50_MS,
+            ("execution.checkpointing.data-inline-threshold", "0 b"),
+            ("execution.checkpointing.file-merging.enabled", merging),
+        ];
+        let (world, disk) = (world(), Disk::new());
+        let count = Env::run_simulation(5, |env| async move {
+            let storage = CheckpointStorage::with_store(&env, disk.objects(), "");
+            let job = cluster::start(&env, &storage, &options, |env| {
+                let rows = world.events(1, 400, |_, n, _| n);
+                let numbers = env.from_source(world.replay(rows), WatermarkStrategy::no_watermarks(), "numbers");
+                // Each has something to remember, all are in one task.
+                for name in (0..20).map(|n| format!("ledger {n}")) {
+                    numbers.sink_to(world.ledger(&name)).uid(&name);
+                }
+            });
+            let job = job.await.unwrap();
+            let mut view = job.handle.watch();
+            view.wait_for(|view| view.checkpoints.counts.completed == 5).await.unwrap();
+            job.handle.suspend();
+            job.handle.result().await.unwrap();
+            assert_eq!(metadata(&disk).len(), 1, "{:?}", disk.paths());
+            files(&disk).len()
+        });
+        counts.push(count.unwrap());
+    }
+    // The task's, the enumerator's, the metadata, and what may be left of a checkpoint that was given up.
+    assert!(counts[0] > 20 && counts[1] <= 6, "{counts:?} files");
+}
+
+#[test]
 fn a_checkpoint_that_is_named_is_read_and_never_changed() {
     // One world: the second run commits what the first has staged.
     let (world, disk) = (world(), Disk::new());
@@ -241,11 +275,11 @@ fn ids_of_checkpoints_are_never_used_twice() {
     }
 }
 
-/// Many keys that come once, and then a few again and again.
-fn growing(world: &World) -> impl FnOnce(&StreamExecutionEnvironment) + use<> {
+/// Many keys that come once, and then a few again and again, in so many records.
+fn growing(world: &World, keys: u64, records: u64) -> impl FnOnce(&StreamExecutionEnvironment) + use<> {
     let world = world.clone();
     move |env| {
-        let rows = world.events(1, 800, |_, n, _| if n < 600 { n } else { n % 3 });
+        let rows = world.events(1, records, move |_, n, _| if n < keys { n } else { n % 3 });
         let keys = env.from_source(world.replay(rows), WatermarkStrategy::no_watermarks(), "keys");
         let counts = keys.key_by(|key| *key).map_with_state(|key: u64, seen: &mut Option<String>| {
             seen.get_or_insert_with(|| "x".repeat(100)).len() as u64 + key
@@ -264,7 +298,7 @@ fn incremental_checkpoints_write_less_than_whole_ones() {
                 ("execution.checkpointing.incremental", incremental),
                 ("execution.checkpointing.data-inline-threshold", "0 b"),
             ];
-            let job = cluster::start(&env, &storage, &options, growing(&world())).await.unwrap();
+            let job = cluster::start(&env, &storage, &options, growing(&world(), 600, 800)).await.unwrap();
             job.handle.result().await.unwrap();
             let last = job.handle.checkpoint_stats().latest.completed.clone().unwrap();
             let (written, state) = (last.checkpointed_size_bytes, last.state_size_bytes);
@@ -273,4 +307,48 @@ fn incremental_checkpoints_write_less_than_whole_ones() {
         })
         .unwrap();
     }
+}
+
+/// Runs the growing job on a store from there until it has so many checkpoints, and gives the bytes that the first of them
+/// wrote and those of its state.
+fn first_written(
+    (world, disk, seed): (&World, &Disk, u64),
+    from: Option<&str>,
+    parallelism: &str,
+    count: u64,
+) -> (u64, u64) {
+    let mut options = vec![
+        EVERY_50_MS,
+        ("parallelism.default", parallelism),
+        ("state.backend.type", "memory"),
+        ("execution.checkpointing.data-inline-threshold", "0 b"),
+    ];
+    options.extend(from.map(|from| ("execution.state-recovery.path", from)));
+    Env::run_simulation(seed, |env| async move {
+        let storage = CheckpointStorage::with_store(&env, disk.objects(), "");
+        let job = cluster::start(&env, &storage, &options, growing(world, 300, 5000)).await.unwrap();
+        let mut view = job.handle.watch();
+        let is_far = |view: &JobView| view.status.is_terminal() || view.checkpoints.counts.completed == count;
+        view.wait_for(is_far).await.unwrap();
+        job.handle.suspend();
+        job.handle.result().await.unwrap();
+        let stats = job.handle.checkpoint_stats();
+        let done = stats.history.iter().filter(|record| record.status == CheckpointState::Completed);
+        let first = done.min_by_key(|record| record.id).unwrap();
+        (first.checkpointed_size_bytes, first.state_size_bytes)
+    })
+    .unwrap()
+}
+
+#[test]
+fn the_first_checkpoint_after_a_restore_writes_what_is_new_unless_it_starts_from_somebody_elses() {
+    let (world, disk) = (world(), Disk::new());
+    first_written((&world, &disk, 0), None, "1", 25);
+    for (seed, parallelism) in [(1, "1"), (2, "2"), (3, "4"), (4, "1")] {
+        let (written, state) = first_written((&world, &disk, seed), Some("latest"), parallelism, 2);
+        assert!(state > 300 * 100 && written < state / 2, "{parallelism}: {written} bytes written of {state}");
+    }
+    let path = metadata(&disk).pop().unwrap();
+    let (written, state) = first_written((&world, &disk, 5), Some(&path), "1", 2);
+    assert!(written > state * 9 / 10, "{written} bytes written of {state}");
 }

@@ -4,8 +4,11 @@ use super::checkpoints::{with_job_in, world};
 use flott::prelude::*;
 use flott_core::{CheckpointId, JobId};
 use flott_env::Env;
+use flott_sim::cluster;
 use flott_sim::store::Disk;
 use flott_state::checkpoint::CheckpointStorage;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 
 const OPTIONS: [(&str, &str); 5] = [
     ("execution.checkpointing.interval", "50 ms"),
@@ -78,4 +81,80 @@ fn damage_that_only_a_task_finds_makes_the_job_go_back_to_an_older_checkpoint() 
 fn damage_that_is_found_before_anything_runs_makes_the_job_start_from_an_older_checkpoint() {
     let (_, exceptions) = restore_damaged(true);
     assert!(exceptions.is_empty(), "{exceptions:?}");
+}
+
+/// Says, so many times in all, that the state of a number is damaged, after it has damaged the newest checkpoint.
+#[derive(Clone)]
+struct Unreadable {
+    times: Arc<AtomicUsize>,
+    damage: Arc<dyn Fn() + Send + Sync>,
+    seen: ValueState<u64>,
+}
+
+impl KeyedProcessFunction for Unreadable {
+    type Key = u64;
+    type In = u64;
+    type Out = u64;
+
+    fn open(&mut self, cx: &mut KeyedOpenContext<'_, u64>) -> Result<()> {
+        self.seen = ValueState::register(cx.keyed_state(), "seen", None)?;
+        Ok(())
+    }
+
+    fn process(&mut self, n: u64, cx: &mut KeyedContext<'_, u64>, out: &mut Collector<u64>) -> Result<()> {
+        let take = |left: usize| left.checked_sub(1).filter(|_| n == 250);
+        if self.times.fetch_update(Ordering::Relaxed, Ordering::Relaxed, take).is_ok() {
+            (self.damage)();
+            return Err(Error::corrupt("a block of a file cannot be read"));
+        }
+        self.seen.update(cx, || 0, |count| *count += 1)?;
+        out.collect(n);
+        Ok(())
+    }
+}
+
+#[test]
+fn damage_that_a_running_task_meets_makes_the_job_go_back_to_a_checkpoint_that_is_whole() {
+    for (retained, is_saved) in [("5", true), ("1", false)] {
+        let (world, disk) = (world(), Disk::new());
+        let result = Env::run_simulation(5, |env| async move {
+            let storage = CheckpointStorage::with_store(&env, disk.objects(), "");
+            let options = [
+                ("execution.checkpointing.interval", "50 ms"),
+                ("execution.checkpointing.data-inline-threshold", "0 b"),
+                ("execution.checkpointing.num-retained", retained),
+            ];
+            let newest: Arc<Mutex<Option<(JobId, CheckpointId)>>> = Arc::default();
+            let (damaged, known) = (disk.clone(), newest.clone());
+            let damage = move || {
+                let own = known.lock().unwrap().map(|(job, id)| format!("{job}/chk-{id}/")).unwrap();
+                damaged.flip_bits(|path| path.starts_with(&own) && !path.ends_with("_metadata"));
+            };
+            let times = Arc::new(AtomicUsize::new(2));
+            let function = Unreadable { times, damage: Arc::new(damage), seen: ValueState::default() };
+            let job = cluster::start(&env, &storage, &options, |stream_env| {
+                let rows = world.events(1, 400, |_, n, _| n);
+                let numbers = stream_env.from_source(world.replay(rows), WatermarkStrategy::no_watermarks(), "numbers");
+                numbers.key_by(|n| n % 5).process(function).uid("read").sink_to(world.ledger("read"));
+            });
+            let job = job.await.unwrap();
+            let mut view = job.handle.watch();
+            loop {
+                let seen = view.borrow_and_update().clone();
+                if let Some(record) = &seen.checkpoints.latest.completed {
+                    *newest.lock().unwrap() = Some((job.handle.id(), record.id));
+                }
+                if seen.status.is_terminal() {
+                    break;
+                }
+                view.changed().await.unwrap();
+            }
+            job.handle.result().await.map(|result| result.status)
+        })
+        .unwrap();
+        match is_saved {
+            true => assert_eq!(result.unwrap(), JobStatus::Finished),
+            false => assert!(result.unwrap_err().to_string().contains("damaged"), "no other is kept"),
+        }
+    }
 }

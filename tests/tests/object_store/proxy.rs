@@ -7,6 +7,13 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::Runtime;
 
+/// The head of a request is shorter.
+const HEAD_BYTES_MAX: usize = 8 << 10;
+
+/// Moto wants a key and looks at no signature.
+const S3_KEY: &[u8] = b"\r\nAuthorization: AWS4-HMAC-SHA256 Credential=a-key/20260101/us-east-1/s3/aws4_request, \
+    SignedHeaders=host, Signature=0";
+
 /// How likely each mishap of a request is.
 #[derive(Clone, Copy, Default)]
 pub struct Mishaps {
@@ -109,7 +116,7 @@ impl Seen {
     async fn serve(&self, mut client: TcpStream) -> std::io::Result<()> {
         let Some(request) = read_request(&mut client).await? else { return Ok(()) };
         // Not a listing, which is no reading of an object.
-        if request.starts_with(b"GET ") && !request.windows(9).any(|part| part == b"list-type") {
+        if request.starts_with(b"GET ") && !is_listing(&request) {
             self.gets.fetch_add(1, Ordering::Relaxed);
         }
         match self.fate() {
@@ -140,12 +147,41 @@ impl Seen {
 
     async fn forward(&self, request: &[u8]) -> std::io::Result<Vec<u8>> {
         let mut server = TcpStream::connect(("127.0.0.1", self.upstream)).await?;
-        server.write_all(request).await?;
+        server.write_all(&for_server(request)).await?;
         let mut answer = Vec::new();
         // The server closes the connection after each answer.
         server.read_to_end(&mut answer).await?;
         Ok(answer)
     }
+}
+
+fn is_listing(request: &[u8]) -> bool {
+    let head = &request[..request.len().min(HEAD_BYTES_MAX)];
+    [b"list-type", b"comp=list"].iter().any(|word| head.windows(9).any(|part| part == *word))
+}
+
+/// The request as the server is to have it: it closes the connection afterwards, and a condition and a key in the words of
+/// Google's protocol are put into those of S3's.
+fn for_server(request: &[u8]) -> Vec<u8> {
+    // A body may be long, and nothing is looked for there.
+    let head = &request[..request.len().min(HEAD_BYTES_MAX)];
+    let place = |word: &[u8]| head.windows(word.len()).position(|part| part.eq_ignore_ascii_case(word));
+    let end = place(b"\r\n\r\n").unwrap_or(head.len());
+    let first = place(b"\r\n").unwrap_or(end);
+    let mut added = b"\r\nConnection: close".to_vec();
+    if place(b"\r\nx-goog-if-generation-match: 0\r\n").is_some_and(|at| at < end) {
+        added.extend_from_slice(b"\r\nIf-None-Match: *");
+    }
+    let mut request = request.to_vec();
+    let token = place(b"\r\nauthorization: bearer").filter(|at| *at < end);
+    if let Some(at) = token {
+        request[at + 2..at + 15].copy_from_slice(b"x-not-a-token");
+    }
+    if token.is_some() || place(b"\r\nauthorization:").is_none_or(|at| at > end) {
+        added.extend_from_slice(S3_KEY);
+    }
+    request.splice(first..first, added);
+    request
 }
 
 /// Head and body of a request. `None` if the client has closed the connection.

@@ -1,8 +1,9 @@
 //! The checkpoint storage alone: large files, conditional writes, faults, copies.
 
+use super::config;
+use super::kind::{KINDS, Kind};
 use super::proxy::{Mishaps, Proxy, SOME};
 use super::server::Server;
-use super::{config, settings};
 use bytes::Bytes;
 use flott::{Configuration, ErrorKind};
 use flott_core::{BarrierKind, CheckpointId, JobId, KeyGroupRange, OperatorId, ProcessingTime};
@@ -68,13 +69,18 @@ async fn write(job: &JobCheckpoints, id: u64, files: &KeyedFiles) -> flott::Resu
 
 #[test]
 fn files_of_any_size_go_and_come_back_whatever_goes_wrong_on_the_way() {
-    let server = Server::shared();
-    server.bucket("files");
+    KINDS.into_iter().for_each(files_go_and_come_back);
+}
+
+fn files_go_and_come_back(kind: Kind) {
+    let server = Server::of(kind);
+    let bucket = format!("files{kind:?}").to_lowercase();
+    server.bucket(&bucket);
     let lens = [0, 1, 5 * MIB - 1, 5 * MIB, 5 * MIB + 1, 17 * MIB + 3];
     for (seed, mishaps) in [(1, Mishaps::default()), (2, SOME), (3, SOME), (4, SOME)] {
         let (proxy, env) = (Proxy::new(server.port, seed, mishaps), Env::real().unwrap());
-        let location = format!("s3://files/of/{seed}");
-        let storage = CheckpointStorage::open(&env, &location, &config(proxy.port)).unwrap();
+        let location = kind.location(&bucket, &format!("of/{seed}"));
+        let storage = CheckpointStorage::open(&env, &location, &kind.config(proxy.port)).unwrap();
         let (folder, keep) = (TempDir::new().unwrap(), Arc::new(()));
         env.block_on(env.spawn(async move {
             let job = storage.job(JOB).claim().await.unwrap();
@@ -94,7 +100,7 @@ fn files_of_any_size_go_and_come_back_whatever_goes_wrong_on_the_way() {
             job.complete(&done).await.unwrap();
             let (id, found) = storage.find_latest("shop").await.unwrap().unwrap();
             assert_eq!((id, &found), (JOB, &done));
-            let named = format!("s3a://files/of/{seed}/{JOB}/chk-2");
+            let named = format!("{location}/{JOB}/chk-2").replace("s3://", "s3a://");
             assert_eq!(storage.load_path(&named).await.unwrap().1, done);
         }))
         .unwrap();
@@ -149,12 +155,54 @@ fn an_upload_that_fails_is_given_up() {
 }
 
 #[test]
-fn of_two_that_run_a_job_the_older_one_can_neither_complete_nor_delete() {
+fn an_upload_of_a_process_that_was_killed_is_ended_by_the_next() {
     let server = Server::shared();
-    server.bucket("fence");
+    server.bucket("abandoned");
+    let env = Env::real().unwrap();
+    let storage = CheckpointStorage::open(&env, "s3://abandoned/x *", &config(server.port)).unwrap();
+    let folder = TempDir::new().unwrap();
+    // Whoever opens it to read waits for somebody who writes: the upload stays begun.
+    let pipe = folder.path().join("pipe");
+    assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    env.block_on(async {
+        let hung = storage.job(JOB).claim().await.unwrap();
+        let mut files = snapshot_of(&hung, folder.path(), &[1], &Arc::new(()));
+        files.files = vec![StateFile::on_disk("shared/x".into(), pipe.clone(), 17 << 20, Arc::new(()))];
+        let writing = env.spawn(async move { write(&hung, 1, &files).await });
+        let begun = async {
+            while server.open_uploads("abandoned") == 0 {
+                env.sleep(std::time::Duration::from_millis(20)).await;
+            }
+        };
+        env.timeout(std::time::Duration::from_secs(20), begun).await.expect("an upload is begun");
+        let next = storage.job(JOB).claim().await.unwrap();
+        let ended = async {
+            // It is noted down right after it was begun.
+            while server.open_uploads("abandoned") > 0 {
+                next.sweep(&[]).await.unwrap();
+            }
+        };
+        env.timeout(std::time::Duration::from_secs(20), ended).await.expect("no upload is left open");
+        assert_eq!(next.sweep(&[]).await.unwrap(), 0, "the note is gone too");
+        drop(std::fs::OpenOptions::new().write(true).open(&pipe).unwrap());
+        assert!(writing.await.unwrap().is_err());
+    });
+}
+
+#[test]
+fn of_two_that_run_a_job_the_older_one_can_neither_complete_nor_delete() {
+    KINDS.into_iter().for_each(run_a_job_twice);
+}
+
+fn run_a_job_twice(kind: Kind) {
+    let server = Server::of(kind);
+    let bucket = format!("fence{kind:?}").to_lowercase();
+    server.bucket(&bucket);
     for (seed, mishaps) in [(1, Mishaps::default()), (2, SOME), (3, SOME)] {
         let (proxy, env) = (Proxy::new(server.port, seed, mishaps), Env::real().unwrap());
-        let storage = CheckpointStorage::open(&env, &format!("s3://fence/{seed}"), &config(proxy.port)).unwrap();
+        let storage =
+            CheckpointStorage::open(&env, &kind.location(&bucket, &seed.to_string()), &kind.config(proxy.port))
+                .unwrap();
         env.block_on(async {
             let older = storage.job(JOB).claim().await.unwrap();
             older.complete(&metadata(1, OperatorSnapshot::default())).await.unwrap();
@@ -215,6 +263,66 @@ fn a_job_restarts_from_copies_on_this_machine_and_from_the_store_when_they_are_d
     assert_eq!(files_below(local.path()).len(), 0, "copies go with the process");
 }
 
+#[test]
+fn a_new_process_of_the_same_name_goes_on_with_the_copies_of_the_one_before() {
+    let server = Server::shared();
+    server.bucket("kept-copies");
+    let (proxy, env) = (Proxy::new(server.port, 1, Mishaps::default()), Env::real().unwrap());
+    let (folder, local) = (TempDir::new().unwrap(), TempDir::new().unwrap());
+    let open = |id: &str| {
+        let mut config = config(proxy.port);
+        config.set("execution.checkpointing.local-backup.enabled", "true");
+        config.set("process.working-dir", local.path().to_str().unwrap());
+        config.set("taskmanager.resource-id", id);
+        CheckpointStorage::open(&env, "s3://kept-copies/x", &config)
+    };
+    let error = open("../a").err().unwrap().to_string();
+    assert!(error.contains("taskmanager.resource-id") && error.contains("`../a`"), "{error}");
+    let lens = [100, 6 * MIB, 2000];
+    let copies = || files_below(local.path()).iter().filter(|file| !file.ends_with("lock")).count();
+    let of = |id, snapshot: &KeyedSnapshot| {
+        metadata(id, OperatorSnapshot { keyed: Some(snapshot.clone()), ..OperatorSnapshot::default() })
+    };
+    let snapshot = env.block_on(async {
+        let storage = open("a").unwrap();
+        let job = storage.job(JOB).claim().await.unwrap();
+        let files = snapshot_of(&job, folder.path(), &lens, &Arc::new(()));
+        let snapshot = write(&job, 1, &files).await.unwrap();
+        job.complete(&of(1, &snapshot)).await.unwrap();
+        // Of another job, of which nothing more is heard.
+        let other = storage.job(JobId([8; 16]));
+        let elsewhere = TempDir::new().unwrap();
+        write(&other, 1, &snapshot_of(&other, elsewhere.path(), &[10], &Arc::new(()))).await.unwrap();
+        // A process of the same name beside it has copies of its own, which go with it.
+        drop(open("a").unwrap());
+        snapshot
+    });
+    assert_eq!(copies(), 4, "they stay when the process ends");
+    // One copy is damaged before the next process comes.
+    let large = files_below(local.path()).into_iter().find(|file| file.metadata().unwrap().len() == 2000).unwrap();
+    std::fs::write(&large, vec![0; 2000]).unwrap();
+    for (reads, run) in [(1, "1"), (0, "2")] {
+        let storage = open("a").unwrap();
+        env.block_on(async {
+            let job = storage.job(JOB).claim().await.unwrap();
+            let before = proxy.gets();
+            job.fetch(&snapshot, &folder.path().join(run)).await.unwrap();
+            check(&folder.path().join(run), &lens);
+            assert_eq!(proxy.gets() - before, reads, "only what is damaged comes from the store");
+            // What is still named stays, what is another job's goes.
+            job.complete(&of(run.parse::<u64>().unwrap() + 1, &snapshot)).await.unwrap();
+        });
+        assert_eq!(copies(), 3);
+    }
+    // The folder is another's, and the process of this name has no copies there.
+    let storage = open("b").unwrap();
+    env.block_on(async {
+        let before = proxy.gets();
+        storage.job(JOB).fetch(&snapshot, &folder.path().join("3")).await.unwrap();
+        assert!(proxy.gets() >= before + 3);
+    });
+}
+
 fn files_below(folder: &Path) -> Vec<std::path::PathBuf> {
     let entries = std::fs::read_dir(folder).into_iter().flatten().map(|entry| entry.unwrap().path());
     entries.flat_map(|path| if path.is_dir() { files_below(&path) } else { vec![path] }).collect()
@@ -240,15 +348,13 @@ fn what_is_wrong_is_said_at_once_and_without_secrets() {
         let error = open("s3://errors/x", &config).unwrap().find_latest("shop").await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Unavailable);
         assert!(error.to_string().contains("s3://errors/x"), "{error}");
-        for (_, secret) in settings(9).into_iter().filter(|(key, _)| key.contains("-key")) {
+        for (_, secret) in Kind::S3.settings(9).into_iter().filter(|(key, _)| key.contains("-key")) {
             assert!(!format!("{error:?} {error}").contains(&secret), "{error}");
         }
     });
     let mut half = config(server.port);
     half.set("flott.checkpoint-storage.part-size", "1 mb");
     assert!(open("s3://errors/x", &half).err().unwrap().to_string().contains("5 mb"));
-    let error = open("gs://errors/x", &config(server.port)).err().unwrap().to_string();
-    assert!(error.contains("cargo feature `gcs`"), "{error}");
     let error = open("hdfs://host/x", &config(server.port)).err().unwrap().to_string();
     assert!(error.contains("S3 (s3, s3a, s3p)"), "{error}");
 }

@@ -74,7 +74,11 @@ options! {
     LOCAL_BACKUP: bool = "execution.checkpointing.local-backup.enabled", "false",
         "Whether a copy of the latest checkpoint's files is kept on a disk of the TaskManager, from which a job restarts without reading remote storage.";
     LOCAL_BACKUP_DIRS: String = "execution.checkpointing.local-backup.dirs", "",
-        "Folders for these copies, separated by `,`, `|` or what separates paths on this system; those of `io.tmp.dirs` when not set.";
+        "Folders for these copies, separated by `,`, `|` or what separates paths on this system; `process.working-dir` when not set, or else those of `io.tmp.dirs`.";
+    PROCESS_WORKING_DIR: String = "process.working-dir", "",
+        "Folder for what a process leaves to the next one with the same `taskmanager.resource-id`; `io.tmp.dirs` when not set.";
+    TASKMANAGER_RESOURCE_ID: String = "taskmanager.resource-id", "",
+        "The name of this process, which it keeps when it is started again: then it goes on with the local copies of checkpoint files that the process before it has made. Without a name copies go with the process.";
     SAVEPOINT_DIR: String = "execution.checkpointing.savepoint-dir", "",
         "Where savepoints go that are asked for without a folder: a path or URL, as for checkpoints.";
     CHECKPOINTS_RETAINED: usize = "execution.checkpointing.num-retained", "1",
@@ -85,6 +89,10 @@ options! {
         "Whether a checkpoint writes only the keyed state that changed since the one before. Flink's default is false.";
     CHECKPOINT_INLINE_THRESHOLD: ByteSize = "execution.checkpointing.data-inline-threshold", "20 kb",
         "State smaller than this is kept in the checkpoint's metadata file.";
+    FILE_MERGING: bool = "execution.checkpointing.file-merging.enabled", "false",
+        "Whether the small files of a task in one checkpoint are written as one: fewer objects where much state is larger than `execution.checkpointing.data-inline-threshold` and still small.";
+    FILE_MERGING_MAX_SIZE: ByteSize = "execution.checkpointing.file-merging.max-file-size", "32 mb",
+        "Largest merged file. What is larger than an eighth of it gets a file of its own. So much memory is needed in each task while a checkpoint is written, twice if it has keyed state.";
     RECOVERY_PATH: String = "execution.state-recovery.path", "",
         "The checkpoint to start from: `latest` or a path.";
     QUERYABLE_STATE: bool = "queryable-state.enable", "false",

@@ -4,6 +4,16 @@
 /// An option, or all whose keys begin so, and why nothing comes of it.
 const WITHOUT_EFFECT: &[(&str, &str)] = &[
     (
+        "execution.checkpointing.file-merging.across-checkpoint-boundary",
+        "a merged file belongs to one checkpoint, so that it goes with it",
+    ),
+    (
+        "execution.checkpointing.file-merging.max-space-amplification",
+        "merged files hold what was written together and goes together",
+    ),
+    ("execution.checkpointing.file-merging.max-subtasks-per-file", "a merged file is one subtask's"),
+    ("execution.checkpointing.file-merging.pool-blocking", "there is no pool of files"),
+    (
         "state.backend.rocksdb.block.cache-size",
         "all stores share one cache, whose size comes from the process's memory",
     ),

@@ -331,12 +331,17 @@ impl CheckpointCoordinator {
         let mention = id.min(CheckpointId(self.next_id.0 - 1));
         let is_savepoint = self.savepoint_ids.contains(&id);
         let mut written_bytes = 0;
+        let mut new = BTreeSet::new();
         for blob in snapshot.operators.iter().flat_map(|(_, operator)| operator.blobs()) {
             match blob {
                 Blob::Inline(bytes) => written_bytes += bytes.len() as u64,
-                Blob::File { path, len, .. } => {
+                Blob::File { path, len, .. } | Blob::Segment { path, len, .. } => {
                     // Those of a savepoint are in a folder of its own.
                     if is_savepoint || self.files.mention(path, mention) {
+                        new.insert(path);
+                    }
+                    // A merged file is mentioned for each of its stretches.
+                    if new.contains(path) {
                         written_bytes += len;
                     }
                 }

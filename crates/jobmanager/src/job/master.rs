@@ -60,6 +60,8 @@ pub struct JobMaster {
     held: Option<AttemptId>,
     /// Older state is looked for, because that to start from is damaged.
     is_seeking: bool,
+    /// The checkpoint that was found whole after a task had met damage that comes from it or from this machine.
+    doubted: Option<CheckpointId>,
     /// Why the next attempt cannot be deployed.
     refusal: Option<Error>,
     is_closed: bool,
@@ -90,6 +92,7 @@ impl JobMaster {
             folder: Folder::Clean,
             held: None,
             is_seeking: false,
+            doubted: None,
             refusal: None,
             is_closed: false,
             job,
@@ -203,6 +206,7 @@ impl Turn<'_> {
             TaskEvent::Ended => self.job(JobEvent::Task(task, TaskSignal::Ended)),
             TaskEvent::Gone => self.job(JobEvent::Task(task, TaskSignal::Gone)),
             TaskEvent::Failed(error) if self.is_damage(task, &error) => self.go_back(task, error),
+            TaskEvent::Failed(error) if self.is_late_damage(task, &error) => self.doubt(task, &error),
             TaskEvent::Failed(error) => self.job(JobEvent::Task(task, TaskSignal::Failed(error))),
             TaskEvent::Acknowledge { checkpoint, snapshot, times } => {
                 self.checkpoint(checkpoint::Event::Acknowledged(task, checkpoint, snapshot, times));

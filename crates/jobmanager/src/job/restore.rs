@@ -259,7 +259,7 @@ pub(super) async fn first_usable(
     candidates: Vec<Arc<CheckpointMetadata>>,
 ) -> Result<Option<Restored>> {
     for metadata in candidates {
-        let read = match files.verify(&metadata).await {
+        let read = match files.verify_all(&metadata).await {
             Ok(()) => read_coordinators(&metadata, files).await,
             Err(error) => Err(error),
         };

@@ -198,8 +198,9 @@ async fn restore_operator(
         match &spec.stores {
             Some(stores) => {
                 let opened = stores.open(&spec.restore_files, &restore.keyed, cx.info.key_groups()).await?;
+                let stored = spec.checkpoints.stored_already(&spec.restore_files, &restore.keyed);
                 let cap = spec.config.get_optional(&STATE_WORKING_SET)?.map(|size| size.0 as usize);
-                keyed.use_store(opened.store, spec.working_sets.on_store(cap))?;
+                keyed.use_store(opened.store, stored, spec.working_sets.on_store(cap))?;
                 folder = Some((opened.folder, stores.clone()));
             }
             None => {

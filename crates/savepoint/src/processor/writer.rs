@@ -167,7 +167,10 @@ impl SavepointWriter {
                 copy(from, &target.folder, file).await
             });
             copied.await?;
-            target.folder.write_manifest(&manifest).await
+            // A manifest that is there after a power failure promises that all the others are.
+            target.folder.sync(env, manifest.files().map(|file| file.path.as_str())).await?;
+            target.folder.write_manifest(&manifest).await?;
+            target.folder.sync(env, std::iter::once(Manifest::FILE)).await
         })?;
         Ok(Savepoint::new(target.world, target.folder, manifest))
     }

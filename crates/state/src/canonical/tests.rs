@@ -19,7 +19,7 @@ fn on<K: Key>(store: Option<&Arc<dyn KeyedStore>>) -> KeyedState<K> {
     let mut state = KeyedState::new(max(), max().all());
     state.set_now(ProcessingTime(1_000));
     if let Some(store) = store {
-        state.use_store(store.clone(), crate::WorkingSet::fixed(0)).unwrap();
+        state.use_store(store.clone(), Default::default(), crate::WorkingSet::fixed(0)).unwrap();
     }
     state
 }

@@ -1,15 +1,22 @@
 //! Copies of checkpoint files on a disk of this machine (Flink's local recovery): a job that restarts here reads them
 //! instead of remote storage.
 //!
-//! A copy is made of each file that was written, as a link if it is on disk already. It is kept while the file is part
-//! of the latest completed checkpoint or of a newer one. Nothing depends on it: one that is missing, or not what the
-//! checkpoint says, is replaced by the stored file. Copies go with the process; those of a process that died are
-//! deleted by the next that keeps copies in the same place, which sees by their lock that nobody owns them.
+//! A copy is made of each file that was written or put into a store's folder, as a link where it is on disk already. It is
+//! kept while the file is part of the latest completed checkpoint or of a newer one. Nothing depends on it: one that is
+//! missing, or not what the checkpoint says, is replaced by the stored file.
+//!
+//! ```text
+//! taskmanager.resource-id is set    <dir>/tm_<id>/localState/<job>/...    a new process with this id goes on with them
+//! it is not                         <dir>/flott-local-backup/<random>     they go with the process; those of one that died
+//!                                                                         are deleted by the next, which sees by their
+//!                                                                         lock that nobody owns them
+//! ```
 
 use super::local;
 use super::transfer::{Expected, Source};
+use crate::snapshot::checksum;
 use bytes::Bytes;
-use flott_core::config::{IO_TMP_DIRS, LOCAL_BACKUP, LOCAL_BACKUP_DIRS};
+use flott_core::config::{IO_TMP_DIRS, LOCAL_BACKUP, LOCAL_BACKUP_DIRS, PROCESS_WORKING_DIR, TASKMANAGER_RESOURCE_ID};
 use flott_core::{CheckpointId, Configuration, Error, JobId, Result};
 use flott_env::Env;
 use flott_env::TempFolder;
@@ -19,6 +26,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// The folder in one of the user's, with a folder for each process.
 const FOLDER: &str = "flott-local-backup";
+/// What a copy was made for that an earlier process has made, or that comes from storage: nothing newer than what the
+/// job starts from.
+const EARLIER: CheckpointId = CheckpointId(0);
 
 /// The copies of a process.
 pub(super) struct Copies {
@@ -34,20 +44,42 @@ impl Copies {
         if !config.get(&LOCAL_BACKUP)? {
             return Ok(None);
         }
-        let dirs = match config.get_optional(&LOCAL_BACKUP_DIRS)? {
-            Some(dirs) => Some(dirs),
-            None => config.get_optional(&IO_TMP_DIRS)?,
-        };
+        let dirs = [&LOCAL_BACKUP_DIRS, &PROCESS_WORKING_DIR, &IO_TMP_DIRS];
+        let dirs = dirs.iter().find_map(|option| config.get_optional(option).transpose()).transpose()?;
+        let failed =
+            |place: &Path, e| Error::io(format!("the folder `{}` for copies of checkpoints", place.display()), e);
+        if let Some(id) = config.get_optional(&TASKMANAGER_RESOURCE_ID)? {
+            check_id(&id)?;
+            // The same folder for every process with this id.
+            let place = TempFolder::choose(dirs.as_deref(), 0).path().join(format!("tm_{id}")).join("localState");
+            if let Some((folder, found)) = local::OwnedFolder::take_over(&place).map_err(|e| failed(&place, e))? {
+                tracing::info!("`{}` holds {} local copies of files of checkpoints", place.display(), found.len());
+                let made_for = Mutex::new(found.into_iter().map(|path| (path, EARLIER)).collect());
+                return Ok(Some(Copies { env: env.clone(), folder, made_for }));
+            }
+            tracing::warn!("another process uses `{}`; give each its own `taskmanager.resource-id`", place.display());
+        }
         let random = env.random();
         let place = TempFolder::choose(dirs.as_deref(), random as usize).path().join(FOLDER);
-        let folder = local::OwnedFolder::create(&place, &format!("{random:016x}"))
-            .map_err(|e| Error::io(format!("the folder `{}` for copies of checkpoints", place.display()), e))?;
+        let folder = local::OwnedFolder::create(&place, &format!("{random:016x}")).map_err(|e| failed(&place, e))?;
         Ok(Some(Copies { env: env.clone(), folder, made_for: Mutex::default() }))
     }
 
     fn made_for(&self) -> MutexGuard<'_, BTreeMap<String, CheckpointId>> {
         self.made_for.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Refuses an id that cannot be part of a folder's name.
+fn check_id(id: &str) -> Result<()> {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+    if !id.is_empty() && id.chars().all(is_plain) {
+        return Ok(());
+    }
+    Err(Error::invalid(format!(
+        "option `{}` cannot be `{id}`: it becomes the name of a folder; use letters, digits, `-`, `_` and `.`",
+        TASKMANAGER_RESOURCE_ID.key
+    )))
 }
 
 /// The copies of one job.
@@ -60,6 +92,11 @@ pub(super) struct JobCopies {
 impl JobCopies {
     pub fn new(copies: Arc<Copies>, job: JobId) -> Self {
         JobCopies { copies, job }
+    }
+
+    /// Copies a file that was read from storage, to be read here the next time.
+    pub async fn add_read(&self, path: &str, source: &Source) {
+        self.add(EARLIER, path, source).await;
     }
 
     /// Copies a file that was written for this checkpoint. That it cannot be copied is no error.
@@ -86,11 +123,12 @@ impl JobCopies {
             return None;
         }
         let file = self.file(path);
-        let read = self.copies.env.blocking(move || local::read_all(&file)).await;
-        match read {
-            Ok(Ok(bytes)) if is_as((bytes.len() as u64, crate::snapshot::checksum(&bytes)), expected) => {
-                Some(bytes.into())
-            }
+        let read = self.copies.env.blocking(move || match expected.offset {
+            None => local::read_all(&file),
+            Some(offset) => local::read_at(&file, offset, expected.len),
+        });
+        match read.await {
+            Ok(Ok(bytes)) if expected.is((bytes.len() as u64, checksum(&bytes))) => Some(bytes.into()),
             _ => self.missing(path),
         }
     }
@@ -105,7 +143,12 @@ impl JobCopies {
             .copies
             .env
             .blocking(move || {
-                let is_whole = is_as(local::checksum(&file)?, expected);
+                if let Some(offset) = expected.offset {
+                    let bytes = local::read_at(&file, offset, expected.len)?;
+                    let is_whole = expected.is((bytes.len() as u64, checksum(&bytes)));
+                    return if is_whole { local::write(&to, &bytes).map(|()| true) } else { Ok(false) };
+                }
+                let is_whole = expected.is(local::checksum(&file)?);
                 if is_whole {
                     local::link_or_copy(&file, &to)?;
                 }
@@ -115,27 +158,28 @@ impl JobCopies {
         matches!(fetched, Ok(Ok(true))) || self.missing::<()>(path).is_some()
     }
 
-    /// A checkpoint is complete: copies of files that are not part of it go, unless they were made for a newer one.
+    /// A checkpoint is complete: copies of files that are not part of it go, unless they were made for a newer one. What
+    /// earlier processes have left of other jobs goes too.
     pub async fn keep_only(&self, checkpoint: CheckpointId, files: BTreeSet<String>) {
         let prefix = format!("{}/", self.job);
-        let gone: Vec<String> = {
-            let made_for = self.copies.made_for();
-            let of_job = made_for.iter().filter_map(|(key, made)| Some((key.strip_prefix(&prefix)?, *made)));
-            of_job
-                .filter(|(path, made)| *made <= checkpoint && !files.contains(*path))
-                .map(|(p, _)| p.to_owned())
-                .collect()
+        let is_gone = |key: &str, made: CheckpointId| match key.strip_prefix(&prefix) {
+            Some(path) => made <= checkpoint && !files.contains(path),
+            None => made == EARLIER,
         };
-        self.remove(gone).await;
+        let gone =
+            self.copies.made_for().iter().filter(|(key, made)| is_gone(key, **made)).map(|(k, _)| k.clone()).collect();
+        self.remove_keys(gone).await;
     }
 
     /// Deletes copies.
     pub async fn remove(&self, paths: Vec<String>) {
-        let files: Vec<PathBuf> = paths
-            .iter()
-            .filter(|path| self.copies.made_for().remove(&self.key(path)).is_some())
-            .map(|path| self.file(path))
-            .collect();
+        self.remove_keys(paths.iter().map(|path| self.key(path)).collect()).await;
+    }
+
+    async fn remove_keys(&self, keys: Vec<String>) {
+        let folder = self.copies.folder.path();
+        let is_there = |key: &&String| self.copies.made_for().remove(*key).is_some();
+        let files: Vec<PathBuf> = keys.iter().filter(is_there).map(|key| folder.join(key)).collect();
         if !files.is_empty() {
             let removed = self.copies.env.blocking(move || local::remove_files(&files)).await;
             if let Ok(Err(error)) = removed {
@@ -160,8 +204,4 @@ impl JobCopies {
     fn file(&self, path: &str) -> PathBuf {
         self.copies.folder.path().join(self.key(path))
     }
-}
-
-fn is_as((len, sum): (u64, u64), expected: Expected) -> bool {
-    len == expected.len && sum == expected.sum
 }

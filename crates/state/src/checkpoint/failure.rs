@@ -33,6 +33,9 @@ pub(super) fn store_error(done: &str, what: &str, error: &StoreError) -> Error {
         }
         other => match io_source(other) {
             Some(io) => io_error(&what, io),
+            None if chain(other).contains("status code: 416") => {
+                Error::corrupt(format!("{what}: it is too short; restore another checkpoint"))
+            }
             None if is_refusal(other) => Error::invalid(format!(
                 "{what}: {}; look at the options of the store, such as its region",
                 words(other)

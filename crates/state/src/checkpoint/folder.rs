@@ -1,7 +1,9 @@
 //! A folder anywhere, by path or URL, as a plain object store: for what is not a checkpoint, such as savepoints.
 //!
-//! Unlike [`super::CheckpointStorage`] it makes no promise about power failures and leaves trying again to the store.
+//! Unlike [`super::CheckpointStorage`] it makes no promise about power failures until it is asked to force files to the disk
+//! ([`DiskFolder::sync`]), and leaves trying again to the store.
 
+use super::failure::io_error;
 use super::local;
 use super::location::{Location, RemoteKind, RemoteLocation};
 use super::remote::{self, Bucket};
@@ -10,7 +12,7 @@ use flott_core::{Configuration, Error, Result};
 use object_store::ObjectStore;
 use object_store::local::LocalFileSystem;
 use object_store::path::Path as ObjectPath;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// A folder of an object store.
@@ -25,6 +27,27 @@ pub struct StorageFolder {
     /// Kind, bucket and endpoint of the store: two folders where it is the same are in the same store. `None` on a local
     /// disk.
     pub bucket: Option<String>,
+    /// The folder on the disk of this machine, if it is there.
+    pub disk: Option<DiskFolder>,
+}
+
+/// A folder on the disk of this machine.
+#[derive(Clone, Debug)]
+pub struct DiskFolder(PathBuf);
+
+impl DiskFolder {
+    /// Forces files, by their paths in the folder, to the disk: they are there after a power failure. Blocks.
+    ///
+    /// # Errors
+    /// `Invalid`, `Limit` or `Unavailable`, naming the file that could not be forced.
+    pub fn sync(&self, files: &[ObjectPath]) -> Result<()> {
+        for file in files {
+            let path = file.parts().fold(self.0.clone(), |path, part| path.join(part.as_ref()));
+            local::sync(&self.0, &path)
+                .map_err(|e| io_error(&format!("`{}` cannot be forced to the disk", path.display()), &e))?;
+        }
+        Ok(())
+    }
 }
 
 impl StorageFolder {
@@ -61,7 +84,13 @@ impl StorageFolder {
         }
         let objects = LocalFileSystem::new_with_prefix(folder)
             .map_err(|e| Error::unavailable(format!("the folder `{name}` cannot be used: {e}")).with_source(e))?;
-        Ok(StorageFolder { objects: Arc::new(objects), path: ObjectPath::default(), name, bucket: None })
+        Ok(StorageFolder {
+            objects: Arc::new(objects),
+            path: ObjectPath::default(),
+            name,
+            bucket: None,
+            disk: Some(DiskFolder(folder.to_owned())),
+        })
     }
 
     fn remote(location: &RemoteLocation, config: &Configuration) -> Result<StorageFolder> {
@@ -75,7 +104,13 @@ impl StorageFolder {
             RemoteKind::Azure => ("az", config.raw(AZURE_ENDPOINT.key)),
         };
         let bucket = format!("{kind}://{} at {}", location.authority, endpoint.unwrap_or_default());
-        Ok(StorageFolder { objects, name: format!("{}/{path}", location.name()), path, bucket: Some(bucket) })
+        Ok(StorageFolder {
+            objects,
+            name: format!("{}/{path}", location.name()),
+            path,
+            bucket: Some(bucket),
+            disk: None,
+        })
     }
 }
 
@@ -95,6 +130,18 @@ mod tests {
         let made = StorageFolder::make(location, &Configuration::new()).unwrap();
         assert_eq!((made.path.as_ref(), made.bucket), ("", None));
         assert!(StorageFolder::open(location, &Configuration::new()).unwrap().name.ends_with("a b*/c%20d"));
+    }
+
+    #[test]
+    fn what_cannot_be_forced_to_the_disk_is_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = tempfile::NamedTempFile::new_in(folder.path()).unwrap();
+        let name = ObjectPath::from(file.path().file_name().unwrap().to_str().unwrap());
+        let made = StorageFolder::make(folder.path().to_str().unwrap(), &Configuration::new()).unwrap();
+        let disk = made.disk.unwrap();
+        disk.sync(std::slice::from_ref(&name)).unwrap();
+        let error = disk.sync(&[name, ObjectPath::from("a/c")]).unwrap_err().to_string();
+        assert!(error.contains("a/c"), "{error}");
     }
 
     #[test]

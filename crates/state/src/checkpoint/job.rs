@@ -6,7 +6,7 @@ use super::local;
 use super::store::{Place, Store};
 use super::transfer::Expected;
 use super::{CheckpointMetadata, CheckpointStorage};
-use crate::snapshot::{Blob, checksum};
+use crate::snapshot::Blob;
 use bytes::Bytes;
 use flott_core::{CheckpointId, Error, ErrorKind, Result};
 use futures_util::{StreamExt, TryStreamExt, stream};
@@ -75,20 +75,16 @@ impl JobCheckpoints {
     /// # Errors
     /// `Corrupt` when its file is missing, too short or damaged; otherwise as [`JobCheckpoints::write`].
     pub async fn read_blob(&self, blob: &Blob) -> Result<Bytes> {
-        match blob {
-            Blob::Inline(bytes) => Ok(Bytes::copy_from_slice(bytes)),
-            Blob::File { path, len, sum } => {
-                let expected = Expected { len: *len, sum: *sum };
-                if let Some(copies) = &self.copies
-                    && let Some(bytes) = copies.read(path, expected).await
-                {
-                    return Ok(bytes);
-                }
-                let bytes = self.read(path).await?;
-                self.store.check(path, expected, bytes.len() as u64, Some(checksum(&bytes)))?;
-                Ok(bytes)
-            }
+        let Some((path, expected)) = Expected::of(blob) else {
+            let Blob::Inline(bytes) = blob else { return Err(Error::internal("a blob is neither here nor stored")) };
+            return Ok(Bytes::copy_from_slice(bytes));
+        };
+        if let Some(copies) = &self.copies
+            && let Some(bytes) = copies.read(path, expected).await
+        {
+            return Ok(bytes);
         }
+        self.store.read_expected(path, expected).await
     }
 
     /// Completes a checkpoint: its metadata is written, last and atomically.
@@ -163,9 +159,22 @@ impl JobCheckpoints {
     /// # Errors
     /// `Corrupt`, naming a file that is not whole and its owner; otherwise as [`JobCheckpoints::write`].
     pub async fn verify(&self, metadata: &CheckpointMetadata) -> Result<()> {
+        self.verify_up_to(metadata, CONTENT_CHECK_BYTES_MAX).await
+    }
+
+    /// As [`JobCheckpoints::verify`], whatever the size of the checkpoint: for one that there is reason to doubt. Of a
+    /// storage that is not near, files are read through by whoever restores them.
+    ///
+    /// # Errors
+    /// As [`JobCheckpoints::verify`].
+    pub async fn verify_all(&self, metadata: &CheckpointMetadata) -> Result<()> {
+        self.verify_up_to(metadata, u64::MAX).await
+    }
+
+    async fn verify_up_to(&self, metadata: &CheckpointMetadata, read_bytes_max: u64) -> Result<()> {
         let is_near = matches!(self.store.place, Place::Local(_));
-        let read_through = is_near && metadata.byte_count() <= CONTENT_CHECK_BYTES_MAX;
-        let mut files = BTreeMap::new();
+        let read_through = is_near && metadata.byte_count() <= read_bytes_max;
+        let mut files: BTreeMap<_, (&Blob, &String, String)> = BTreeMap::new();
         for operator in &metadata.operators {
             let coordinator = operator.coordinator.iter().map(|blob| (blob, COORDINATOR.to_owned()));
             let subtasks = operator.subtasks.iter().enumerate().flat_map(|(n, subtask)| {
@@ -173,16 +182,18 @@ impl JobCheckpoints {
                 subtask.blobs().map(move |blob| (blob, place.clone()))
             });
             for (blob, place) in coordinator.chain(subtasks) {
-                if let Some(path) = blob.path() {
-                    files.entry(path).or_insert((blob, &operator.name, place));
+                let Some(path) = blob.path() else { continue };
+                // What the job master needs before it can start is read in any case.
+                let is_read = read_through || place == COORDINATOR;
+                // Of segments that are not read the last one says how long their file must be.
+                let found = files.entry((path, is_read.then(|| blob.end()))).or_insert((blob, &operator.name, place));
+                if blob.end() > found.0.end() {
+                    found.0 = blob;
                 }
             }
         }
-        let checks = files.into_values().map(|(blob, operator, place)| {
-            // What the job master needs before it can start is read in any case.
-            self.verify_blob(blob, read_through || place == COORDINATOR, move || {
-                [format!("operator `{operator}`"), place]
-            })
+        let checks = files.into_iter().map(|((_, read), (blob, operator, place))| {
+            self.verify_blob(blob, read.is_some(), move || [format!("operator `{operator}`"), place])
         });
         all(checks.collect()).await.map(drop)
     }
@@ -207,10 +218,11 @@ impl JobCheckpoints {
 
     async fn check_len(&self, blob: &Blob) -> Result<()> {
         let Some(path) = blob.path() else { return Ok(()) };
-        let damage = match self.store.len(path).await? {
-            Some(len) if len == blob.len() => return Ok(()),
-            Some(len) => format!("has {len} bytes instead of {}", blob.len()),
-            None => "is missing".to_owned(),
+        let damage = match (self.store.len(path).await?, blob) {
+            (Some(len), Blob::Segment { .. }) if len >= blob.end() => return Ok(()),
+            (Some(len), _) if len == blob.end() => return Ok(()),
+            (Some(len), _) => format!("has {len} bytes instead of {}", blob.end()),
+            (None, _) => "is missing".to_owned(),
         };
         Err(Error::corrupt(format!("`{}` {damage}; restore another checkpoint", self.store.display(path))))
     }
@@ -256,8 +268,10 @@ impl JobCheckpoints {
         kept.extend(keep.iter().map(|metadata| metadata_path(metadata.checkpoint)));
         let is_litter = |path: &String| !kept.contains(path) && !path.starts_with(FENCE_PREFIX);
         // The list comes first: it holds nothing of one who takes the job over after the next step.
-        let files: Vec<String> = self.store.list().await?.into_iter().filter(is_litter).collect();
+        let mut files: Vec<String> = self.store.list().await?.into_iter().filter(is_litter).collect();
         self.withdraw_after(keep.iter().map(|metadata| metadata.checkpoint).max()).await?;
+        let open = self.store.end_uploads(&files).await?;
+        files.retain(|file| !open.contains(file));
         // Metadata first: a checkpoint whose files are gone must not look complete.
         let (metadata, others): (Vec<_>, Vec<_>) = files.into_iter().partition(|path| path.ends_with(METADATA_FILE));
         let count = metadata.len() + others.len();

@@ -11,7 +11,7 @@
 
 use bytes::Bytes;
 use flott_core::{Error, Result};
-use std::fs::{File, OpenOptions};
+use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use xxhash_rust::xxh3::Xxh3;
@@ -115,9 +115,11 @@ pub(super) fn remove_folder(folder: &Path) {
     let _ = std::fs::remove_dir_all(folder);
 }
 
-/// A folder of this process, which is deleted when it is dropped, or by the next process that makes one beside it.
+/// A folder of this process: one that is deleted when it is dropped, or by the next process that makes one beside it, or
+/// one that the next process takes over.
 pub(super) struct OwnedFolder {
     path: PathBuf,
+    stays: bool,
     /// Locked as long as the process lives.
     lock: File,
 }
@@ -140,7 +142,28 @@ impl OwnedFolder {
                 let _ = std::fs::remove_dir_all(&other);
             }
         }
-        Ok(OwnedFolder { path, lock })
+        Ok(OwnedFolder { path, stays: false, lock })
+    }
+
+    /// The folder `path` with what an earlier process has left in it, and the paths of its files below it, with `/`; `None`
+    /// if a process that lives has it.
+    pub fn take_over(path: &Path) -> io::Result<Option<(OwnedFolder, Vec<String>)>> {
+        std::fs::create_dir_all(path)?;
+        let lock = OpenOptions::new().create(true).truncate(false).write(true).open(lock_of(path))?;
+        match lock.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => return Ok(None),
+            Err(TryLockError::Error(e)) => return Err(e),
+        }
+        remove_leftovers(path)?;
+        let mut found = Vec::new();
+        for entry in std::fs::read_dir(path)? {
+            let entry = entry?;
+            if entry.file_type()?.is_dir() {
+                list(&entry.path(), &entry.file_name().to_string_lossy(), &mut found)?;
+            }
+        }
+        Ok(Some((OwnedFolder { path: path.to_owned(), stays: true, lock }, found)))
     }
 
     /// Where it is.
@@ -151,10 +174,22 @@ impl OwnedFolder {
 
 impl Drop for OwnedFolder {
     fn drop(&mut self) {
-        // What cannot be deleted is deleted by the next process.
-        let _ = std::fs::remove_dir_all(&self.path);
+        if !self.stays {
+            // What cannot be deleted is deleted by the next process.
+            let _ = std::fs::remove_dir_all(&self.path);
+        }
         let _ = self.lock.unlock();
     }
+}
+
+/// The files in a folder and below, each behind `prefix`.
+fn list(folder: &Path, prefix: &str, found: &mut Vec<String>) -> io::Result<()> {
+    for entry in std::fs::read_dir(folder)? {
+        let entry = entry?;
+        let path = format!("{prefix}/{}", entry.file_name().to_string_lossy());
+        if entry.file_type()?.is_dir() { list(&entry.path(), &path, found)? } else { found.push(path) }
+    }
+    Ok(())
 }
 
 fn lock_of(folder: &Path) -> PathBuf {

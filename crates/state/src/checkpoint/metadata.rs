@@ -12,8 +12,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 const MAGIC: &str = "FLOTT-CHECKPOINT";
-/// The format that this Flott writes and reads.
-const FORMAT_VERSION: u32 = 1;
+/// The format of checkpoints whose blobs are whole files. It is written where it is enough, so that earlier Flotts read it.
+const WHOLE_FILES_VERSION: u32 = 1;
+/// The format with blobs that are stretches of files, the newest that this Flott reads.
+const SEGMENTS_VERSION: u32 = 2;
 
 /// Everything that is needed to restore a job.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -114,8 +116,8 @@ impl CheckpointMetadata {
         completed_at: ProcessingTime,
         operators: Vec<OperatorMetadata>,
     ) -> Self {
-        CheckpointMetadata {
-            format_version: FORMAT_VERSION,
+        let mut metadata = CheckpointMetadata {
+            format_version: WHOLE_FILES_VERSION,
             flott_version: env!("CARGO_PKG_VERSION").to_owned(),
             job_id,
             job_name: job_name.into(),
@@ -124,7 +126,11 @@ impl CheckpointMetadata {
             completed_at_ms: completed_at.0,
             key_hash_version: KEY_HASH_VERSION,
             operators,
+        };
+        if metadata.blobs().any(|blob| matches!(blob, Blob::Segment { .. })) {
+            metadata.format_version = SEGMENTS_VERSION;
         }
+        metadata
     }
 
     /// The operator with this id.
@@ -156,7 +162,7 @@ impl CheckpointMetadata {
     pub fn encode(&self) -> Result<Vec<u8>> {
         let body = serde_json::to_vec(self)
             .map_err(|e| Error::internal("the metadata of a checkpoint cannot be encoded").with_source(e))?;
-        let mut bytes = format!("{MAGIC} {FORMAT_VERSION} {:016x}\n", checksum(&body)).into_bytes();
+        let mut bytes = format!("{MAGIC} {} {:016x}\n", self.format_version, checksum(&body)).into_bytes();
         bytes.extend_from_slice(&body);
         Ok(bytes)
     }
@@ -167,9 +173,9 @@ impl CheckpointMetadata {
     /// `Corrupt`, saying what is wrong with it.
     pub fn decode(bytes: &[u8]) -> Result<Self> {
         let (version, sum, body) = split(bytes)?;
-        if version != FORMAT_VERSION {
+        if !(WHOLE_FILES_VERSION..=SEGMENTS_VERSION).contains(&version) {
             return Err(Error::corrupt(format!(
-                "it has format version {version} and this Flott reads {FORMAT_VERSION}"
+                "it has format version {version} and this Flott reads {WHOLE_FILES_VERSION} to {SEGMENTS_VERSION}"
             )));
         }
         if checksum(body) != sum {

@@ -5,6 +5,7 @@
 //! <dir>/<job-id>/chk-7/<name>        files of this checkpoint alone
 //! <dir>/<job-id>/shared/<name>       files of keyed state, which later checkpoints build on
 //! <dir>/<job-id>/fence/<number>      who runs the job: `fence.rs`
+//! <dir>/<job-id>/uploads/<name>      uploads in parts that are under way: `uploads.rs`
 //! ```
 //!
 //! A task writes its files ([`JobCheckpoints::write_snapshot`]) and reports what it wrote; when all have, the
@@ -21,6 +22,7 @@ mod job;
 mod local;
 mod local_stores;
 mod location;
+mod merging;
 mod metadata;
 mod read;
 mod remote;
@@ -31,19 +33,21 @@ mod state_file;
 mod storage;
 mod store;
 mod transfer;
+mod uploads;
 mod write;
 
 pub mod compare;
 pub mod redistribute;
 
 pub use compare::{Fate, JobOperator, RestoreReport, compare};
-pub use folder::StorageFolder;
+pub use folder::{DiskFolder, StorageFolder};
 pub use job::JobCheckpoints;
 pub use local_stores::{LocalStore, LocalStores, SnapshotFolder, StoreFolder, check_backend};
+pub use merging::FileMerging;
 pub use metadata::{CheckpointMetadata, OperatorMetadata};
 pub use redistribute::{InFlightRestore, ItemRange, ListPiece, ListRestore, SubtaskRestore, redistribute};
 pub use state_fates::{JobStates, StateFate, StateReport, compare_states};
-pub use state_file::{KeyedFiles, StateFile};
+pub use state_file::{KeyedFiles, SharedFiles, StateFile};
 pub use storage::CheckpointStorage;
 
 #[cfg(test)]

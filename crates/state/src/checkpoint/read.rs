@@ -1,8 +1,8 @@
 //! What one operator is to remember in one subtask, read back.
 
 use super::job::all;
-use super::transfer::Expected;
-use super::{JobCheckpoints, ListPiece, SubtaskRestore, local};
+use super::transfer::{Expected, Source};
+use super::{JobCheckpoints, ListPiece, SharedFiles, SubtaskRestore, local};
 use crate::operator::{EncodedList, OperatorState};
 use crate::snapshot::{Blob, KeyedSnapshot};
 use bytes::Bytes;
@@ -43,24 +43,32 @@ impl JobCheckpoints {
         all(files.collect()).await.map(drop)
     }
 
+    /// The files of these snapshots of `restored`, which checkpoints of this folder may name without writing them again:
+    /// none, unless it is the same folder of the same job. What another job has written is that job's, or the user's,
+    /// and may be deleted at any time.
+    pub fn stored_already(&self, restored: &JobCheckpoints, snapshots: &[KeyedSnapshot]) -> SharedFiles {
+        let is_own = self.fence.is_some() && restored.fence.is_some() && self.folder() == restored.folder();
+        if is_own { SharedFiles::of_snapshots(snapshots) } else { SharedFiles::default() }
+    }
+
     async fn fetch_blob(&self, blob: &Blob, to: PathBuf) -> Result<()> {
-        match blob {
-            Blob::Inline(bytes) => {
-                let bytes = bytes.clone();
-                let file = to.clone();
-                let written = self.store.env.blocking(move || local::write(&file, &bytes)).await?;
-                written.map_err(|e| Error::io(format!("`{}`", to.display()), e))
+        if let Some((path, expected)) = Expected::of(blob) {
+            if let Some(copies) = &self.copies
+                && copies.fetch(path, expected, &to).await
+            {
+                return Ok(());
             }
-            Blob::File { path, len, sum } => {
-                let expected = Expected { len: *len, sum: *sum };
-                if let Some(copies) = &self.copies
-                    && copies.fetch(path, expected, &to).await
-                {
-                    return Ok(());
-                }
-                self.store.fetch(path, expected, &to).await
+            self.store.fetch(path, expected, &to).await?;
+            if let Some(copies) = &self.copies
+                && expected.offset.is_none()
+            {
+                copies.add_read(path, &Source::File { path: to, len: expected.len }).await;
             }
+            return Ok(());
         }
+        let (bytes, file) = (self.read_blob(blob).await?, to.clone());
+        let written = self.store.env.blocking(move || local::write(&file, &bytes)).await?;
+        written.map_err(|e| Error::io(format!("`{}`", to.display()), e))
     }
 
     /// Reads a subtask's lists and gives them to its operator state, before anything is registered there.

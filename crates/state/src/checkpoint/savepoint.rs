@@ -117,6 +117,7 @@ impl JobCheckpoints {
     /// As [`JobCheckpoints::write`].
     pub async fn delete_savepoint(&self) -> Result<()> {
         let files = self.store.list().await?;
+        self.store.end_uploads(&files).await?;
         self.delete_files(files).await
     }
 

@@ -3,10 +3,12 @@
 
 use super::transfer::Source;
 use crate::canonical::StateDescription;
-use crate::snapshot::{StoreFiles, TablePart};
+use crate::snapshot::{Blob, KeyedSnapshot, StoreFiles, TablePart};
+use crate::store::StoreFile;
 use bytes::Bytes;
-use flott_core::KeyGroupRange;
+use flott_core::{Error, KeyGroupRange, Result};
 use std::any::Any;
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -25,8 +27,8 @@ enum Content {
         file: PathBuf,
         keep: Arc<dyn Any + Send + Sync>,
     },
-    /// In storage, with this checksum.
-    Written(u64),
+    /// In storage.
+    Written(Blob),
 }
 
 impl StateFile {
@@ -41,7 +43,16 @@ impl StateFile {
         Arc::new(StateFile { path, len, content: Mutex::new(Content::OnDisk { file, keep }) })
     }
 
-    /// Path relative to the job's checkpoint folder.
+    /// A file that is in storage there.
+    pub(super) fn stored(path: &str, blob: &Blob) -> Arc<Self> {
+        Arc::new(StateFile {
+            path: path.to_owned(),
+            len: blob.len(),
+            content: Mutex::new(Content::Written(blob.clone())),
+        })
+    }
+
+    /// Path relative to the job's checkpoint folder, if it gets a file of its own there.
     pub fn path(&self) -> &str {
         &self.path
     }
@@ -75,23 +86,74 @@ impl StateFile {
         }
     }
 
-    /// Says that the bytes, which have this checksum, are safe.
-    pub fn written(&self, sum: u64) {
-        let before = std::mem::replace(&mut *self.content(), Content::Written(sum));
+    /// Says that the bytes are safe, and where.
+    pub fn written(&self, at: Blob) {
+        let before = std::mem::replace(&mut *self.content(), Content::Written(at));
         // Dropping it may delete files, and nobody needs to wait for that with the lock.
         drop(before);
     }
 
-    /// The checksum of what was written.
-    pub fn written_sum(&self) -> Option<u64> {
-        match *self.content() {
-            Content::Here(_) | Content::OnDisk { .. } => None,
-            Content::Written(sum) => Some(sum),
+    /// Where it was written.
+    ///
+    /// # Errors
+    /// `Internal` when it was not.
+    pub(super) fn stored_at(&self) -> Result<Blob> {
+        match &*self.content() {
+            Content::Here(_) | Content::OnDisk { .. } => Err(Error::internal("a file of keyed state was not written")),
+            Content::Written(blob) => Ok(blob.clone()),
         }
+    }
+
+    fn is_written(&self) -> bool {
+        matches!(*self.content(), Content::Written(_))
     }
 
     fn content(&self) -> MutexGuard<'_, Content> {
         self.content.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The files that snapshots of one store share, by their names in it: those of its last snapshot, before the first one
+/// those of the checkpoint that it was restored from. Cheap to clone.
+///
+/// A file that a snapshot does not have never comes back, so what is in storage under its name can be deleted.
+#[derive(Clone, Default)]
+pub struct SharedFiles(Arc<Mutex<BTreeMap<String, Arc<StateFile>>>>);
+
+impl SharedFiles {
+    /// The files of these snapshots, which later checkpoints may build on. Where two have one of the same name its content
+    /// is the same, because stores that go back to one store have it from there.
+    pub(super) fn of_snapshots(snapshots: &[KeyedSnapshot]) -> SharedFiles {
+        let mut files = BTreeMap::new();
+        for snapshot in snapshots {
+            let Some(store) = &snapshot.store else { continue };
+            for (name, blob) in store.names.iter().zip(&snapshot.files) {
+                if let Some(path) = blob.path() {
+                    files.entry(name.clone()).or_insert_with(|| StateFile::stored(path, blob));
+                }
+            }
+        }
+        SharedFiles(Arc::new(Mutex::new(files)))
+    }
+
+    /// The files of the next snapshot, of which `new` makes those that the one before did not have.
+    pub(crate) fn next(
+        &self,
+        files: Vec<StoreFile>,
+        mut new: impl FnMut(&StoreFile) -> Arc<StateFile>,
+    ) -> Vec<Arc<StateFile>> {
+        let mut shared = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = std::mem::take(&mut *shared);
+        let mut taken = Vec::with_capacity(files.len());
+        for found in files {
+            let known = before.get(&found.name).filter(|known| found.shared && known.len == found.len);
+            let file = known.cloned().unwrap_or_else(|| new(&found));
+            if found.shared {
+                shared.insert(found.name, file.clone());
+            }
+            taken.push(file);
+        }
+        taken
     }
 }
 
@@ -119,6 +181,6 @@ impl KeyedFiles {
 
     /// Bytes that still have to be written.
     pub fn unwritten_bytes(&self) -> u64 {
-        self.files.iter().filter(|f| f.written_sum().is_none()).map(|f| f.len).sum()
+        self.files.iter().filter(|f| !f.is_written()).map(|f| f.len).sum()
     }
 }

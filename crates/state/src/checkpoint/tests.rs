@@ -7,7 +7,9 @@ mod fence;
 mod files_on_disk;
 mod find;
 mod flaky;
+mod merged;
 mod metadata;
+mod shared_files;
 mod snapshots;
 
 use super::*;

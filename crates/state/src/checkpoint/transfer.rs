@@ -10,15 +10,15 @@
 use super::failure::io_error;
 use super::local::{self, Incoming};
 use super::store::{Place, Remote, Store};
-use crate::snapshot::checksum;
+use super::uploads::Upload;
+use crate::snapshot::{Blob, checksum};
 use bytes::Bytes;
 use flott_core::{Error, ErrorKind, Result};
 use flott_env::Env;
 use futures_util::stream::FuturesOrdered;
 use futures_util::{StreamExt, TryStreamExt};
-use object_store::multipart::{MultipartStore, PartId};
-use object_store::path::Path as ObjectPath;
-use object_store::{GetOptions, GetRange, MultipartId, PutPayload};
+use object_store::multipart::PartId;
+use object_store::{GetOptions, GetRange, PutPayload};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use tokio::sync::AcquireError;
@@ -50,7 +50,7 @@ impl Source {
     }
 
     /// A stretch of the bytes.
-    async fn read(&self, env: &Env, offset: u64, len: u64) -> Result<Bytes> {
+    pub async fn read(&self, env: &Env, offset: u64, len: u64) -> Result<Bytes> {
         match self {
             Source::Bytes(bytes) => Ok(bytes.slice(offset as usize..(offset + len) as usize)),
             Source::File { path, .. } => {
@@ -62,11 +62,30 @@ impl Source {
     }
 }
 
-/// What a stored file must be.
+/// What stored bytes must be: those of a whole file, or of a stretch that begins at `offset`.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Expected {
+    pub offset: Option<u64>,
     pub len: u64,
     pub sum: u64,
+}
+
+impl Expected {
+    /// Where a blob is stored and what is expected there, if it is not inline.
+    pub fn of(blob: &Blob) -> Option<(&str, Expected)> {
+        match blob {
+            Blob::Inline(_) => None,
+            Blob::File { path, len, sum } => Some((path, Expected { offset: None, len: *len, sum: *sum })),
+            Blob::Segment { path, offset, len, sum } => {
+                Some((path, Expected { offset: Some(*offset), len: *len, sum: *sum }))
+            }
+        }
+    }
+
+    /// Whether bytes of this length and checksum are what is expected.
+    pub fn is(&self, (len, sum): (u64, u64)) -> bool {
+        len == self.len && sum == self.sum
+    }
 }
 
 impl Store {
@@ -122,7 +141,7 @@ impl Store {
                 async move { parts.create_multipart(&at).await }
             })
             .await?;
-        let mut upload = Upload { env: self.env.clone(), parts: remote.parts.clone(), at, id, is_open: true };
+        let mut upload = Upload::begun(self, remote, at, id).await?;
         let part_bytes = remote.part_bytes.max(source.len().div_ceil(PARTS_MAX));
         let mut sum = xxhash_rust::xxh3::Xxh3::new();
         let mut sent = Vec::new();
@@ -147,7 +166,7 @@ impl Store {
             sum.update(&part);
             let number = (offset / part_bytes) as usize;
             offset += part.len() as u64;
-            let sending = self.put_part(path, upload.of(), number, part);
+            let sending = self.put_part(path, remote, &upload, number, part);
             under_way.push_back(async move {
                 let sent = sending.await;
                 drop(permit);
@@ -158,28 +177,40 @@ impl Store {
             sent.push(part);
         }
         drop(under_way);
-        self.finish(path, &mut upload, sent, source.len()).await?;
+        self.finish(path, remote, &mut upload, sent, source.len()).await?;
         Ok(sum.digest())
     }
 
-    async fn put_part(
+    fn put_part(
         &self,
         path: &str,
-        (parts, at, id): (Arc<dyn MultipartStore>, ObjectPath, MultipartId),
+        remote: &Remote,
+        upload: &Upload,
         number: usize,
         bytes: Bytes,
-    ) -> Result<PartId> {
-        self.request("written", path, || {
-            let (parts, at, id, payload) = (parts.clone(), at.clone(), id.clone(), PutPayload::from(bytes.clone()));
-            async move { parts.put_part(&at, &id, number, payload).await }
-        })
-        .await
+    ) -> impl Future<Output = Result<PartId>> + use<> {
+        let (parts, at, id) = (remote.parts.clone(), upload.at.clone(), upload.id.clone());
+        let (store, path) = (self.clone(), path.to_owned());
+        async move {
+            let attempt = || {
+                let (parts, at, id, payload) = (parts.clone(), at.clone(), id.clone(), PutPayload::from(bytes.clone()));
+                async move { parts.put_part(&at, &id, number, payload).await }
+            };
+            store.request("written", &path, attempt).await
+        }
     }
 
-    async fn finish(&self, path: &str, upload: &mut Upload, sent: Vec<PartId>, len: u64) -> Result<()> {
+    async fn finish(
+        &self,
+        path: &str,
+        remote: &Remote,
+        upload: &mut Upload,
+        sent: Vec<PartId>,
+        len: u64,
+    ) -> Result<()> {
         let finished = self
             .request("written", path, || {
-                let ((parts, at, id), sent) = (upload.of(), sent.clone());
+                let (parts, at, id, sent) = (remote.parts.clone(), upload.at.clone(), upload.id.clone(), sent.clone());
                 async move { parts.complete_multipart(&at, &id, sent).await }
             })
             .await;
@@ -199,6 +230,12 @@ impl Store {
     /// # Errors
     /// `Corrupt` when it is missing or not what is expected.
     pub async fn fetch(&self, path: &str, expected: Expected, to: &Path) -> Result<()> {
+        if expected.offset.is_some() {
+            let bytes = self.read_expected(path, expected).await?;
+            let file = to.to_owned();
+            let written = self.env.blocking(move || local::write(&file, &bytes)).await?;
+            return written.map_err(|e| unwritable(to, &e));
+        }
         if let Some(from) = self.local_path(path) {
             return self.link_out(path, from, expected, to).await;
         }
@@ -268,6 +305,19 @@ impl Store {
         self.env.spawn(reading).await?
     }
 
+    /// Bytes, which are what is expected.
+    ///
+    /// # Errors
+    /// `Corrupt` when they are missing or something else.
+    pub async fn read_expected(&self, path: &str, expected: Expected) -> Result<Bytes> {
+        let bytes = match expected.offset {
+            None => self.get(path).await?,
+            Some(offset) => self.get_range(path, offset, expected.len).await?,
+        };
+        self.check(path, expected, bytes.len() as u64, Some(checksum(&bytes)))?;
+        Ok(bytes)
+    }
+
     async fn link_out(&self, path: &str, from: PathBuf, expected: Expected, to: &Path) -> Result<()> {
         let target = to.to_owned();
         let linked = self.env.blocking(move || local::link_or_copy(&from, &target)).await?;
@@ -283,10 +333,11 @@ impl Store {
 
     /// Whether a file is what it should be.
     pub fn check(&self, path: &str, expected: Expected, len: u64, sum: Option<u64>) -> Result<()> {
+        let place = expected.offset.map_or(String::new(), |offset| format!(" from byte {offset} on"));
         let damage = if len != expected.len {
-            format!("it has {len} bytes instead of {}", expected.len)
+            format!("it has {len} bytes{place} instead of {}", expected.len)
         } else if sum.is_some_and(|sum| sum != expected.sum) {
-            "its checksum is wrong".to_owned()
+            format!("its checksum{place} is wrong")
         } else {
             return Ok(());
         };
@@ -311,35 +362,4 @@ fn unreadable(file: &Path, error: &std::io::Error) -> Error {
 
 fn unwritable(file: &Path, error: &std::io::Error) -> Error {
     io_error(&format!("`{}`, a copy of a file of a checkpoint, cannot be written", file.display()), error)
-}
-
-/// An upload in parts. Dropped before it is finished, whether it failed or nobody waits for it any more, its parts are
-/// given up, so that they take up no room.
-struct Upload {
-    env: Env,
-    parts: Arc<dyn MultipartStore>,
-    at: ObjectPath,
-    id: MultipartId,
-    is_open: bool,
-}
-
-impl Upload {
-    fn of(&self) -> (Arc<dyn MultipartStore>, ObjectPath, MultipartId) {
-        (self.parts.clone(), self.at.clone(), self.id.clone())
-    }
-}
-
-impl Drop for Upload {
-    fn drop(&mut self) {
-        if !self.is_open {
-            return;
-        }
-        let (parts, at, id) = self.of();
-        let giving_up = async move {
-            if parts.abort_multipart(&at, &id).await.is_err() {
-                tracing::debug!("an upload to `{at}` was begun and could not be given up; its parts may be left");
-            }
-        };
-        self.env.spawn(giving_up).detach();
-    }
 }

@@ -2,12 +2,14 @@
 
 use super::JobCheckpoints;
 use super::job::all;
+use super::merging::{FileMerging, MergedFiles};
 use super::state_file::{KeyedFiles, StateFile};
 use super::transfer::Source;
 use crate::operator::EncodedList;
 use crate::snapshot::{Blob, KeyedSnapshot, ListSnapshot, OperatorSnapshot};
 use bytes::Bytes;
 use flott_core::{CheckpointId, Error, Result};
+use std::sync::Arc;
 
 impl JobCheckpoints {
     /// Writes what an operator remembers in a subtask and describes it. What has at most `inline_bytes_max` bytes is
@@ -32,6 +34,61 @@ impl JobCheckpoints {
         Ok(OperatorSnapshot { keyed, lists: lists.into_iter().collect(), in_flight: None })
     }
 
+    /// As [`JobCheckpoints::write_snapshot`] for all operators of a task, with its small files merged.
+    ///
+    /// # Errors
+    /// As [`JobCheckpoints::write_snapshot`].
+    pub async fn write_merged<T>(
+        &self,
+        checkpoint: CheckpointId,
+        operators: Vec<(T, Option<KeyedFiles>, Vec<EncodedList>)>,
+        inline_bytes_max: u64,
+        merging: &FileMerging,
+    ) -> Result<Vec<(T, OperatorSnapshot)>> {
+        let mut merged = MergedFiles::begin(self, checkpoint, merging).await;
+        let mut snapshots = Vec::with_capacity(operators.len());
+        for (operator, keyed, lists) in operators {
+            let mut snapshot = OperatorSnapshot::default();
+            if let Some(keyed) = keyed {
+                let files = match keyed.inline(inline_bytes_max) {
+                    Some(files) => files,
+                    None => self.merge_files(checkpoint, &keyed.files, &mut merged).await?,
+                };
+                snapshot.keyed = Some(keyed.into_snapshot(files));
+            }
+            for list in lists.into_iter().filter(|list| !list.items.is_empty()) {
+                let (name, lengths, bytes) = (list.name.clone(), lengths(&list)?, list.items.concat());
+                let len = bytes.len() as u64;
+                let items = if len <= inline_bytes_max || !merged.takes(len) {
+                    self.write_blob(checkpoint, bytes, inline_bytes_max).await?
+                } else {
+                    merged.add(&bytes).await?
+                };
+                let EncodedList { redistribution, schema, .. } = list;
+                snapshot.lists.insert(name, ListSnapshot { redistribution, schema, lengths, items });
+            }
+            snapshots.push((operator, snapshot));
+        }
+        merged.finish().await?;
+        Ok(snapshots)
+    }
+
+    async fn merge_files(
+        &self,
+        checkpoint: CheckpointId,
+        files: &[Arc<StateFile>],
+        merged: &mut MergedFiles<'_>,
+    ) -> Result<Vec<Blob>> {
+        let mut blobs = Vec::with_capacity(files.len());
+        for file in files {
+            blobs.push(match merged.takes(file.len()) {
+                true => merged.add_shared(file).await?,
+                false => self.write_state_file(checkpoint, file).await?,
+            });
+        }
+        Ok(blobs)
+    }
+
     /// Bytes as a blob: in a file of the checkpoint, or inline if there are at most `inline_bytes_max`. For the
     /// state of coordinators.
     ///
@@ -47,7 +104,7 @@ impl JobCheckpoints {
     }
 
     /// Writes a file, and a copy of it on this machine if there are to be copies.
-    async fn put(&self, checkpoint: CheckpointId, path: &str, source: &Source) -> Result<u64> {
+    pub(super) async fn put(&self, checkpoint: CheckpointId, path: &str, source: &Source) -> Result<u64> {
         let sum = self.store.put_source(path, source).await?;
         if let Some(copies) = &self.copies {
             copies.add(checkpoint, path, source).await;
@@ -66,40 +123,46 @@ impl JobCheckpoints {
             Some(files) => files,
             None => all(keyed.files.iter().map(|file| self.write_state_file(checkpoint, file)).collect()).await?,
         };
-        let (states, store, tables) = (keyed.states.clone(), keyed.store.clone(), keyed.tables.clone());
-        Ok(KeyedSnapshot { range: keyed.range, files, states, store, tables })
+        Ok(keyed.clone().into_snapshot(files))
     }
 
     async fn write_state_file(&self, checkpoint: CheckpointId, file: &StateFile) -> Result<Blob> {
         // Another call may finish the file meanwhile; what is written twice is the same.
-        let sum = match (file.written_sum(), file.source()) {
-            (Some(sum), _) => sum,
-            (None, Some((source, _keep))) => {
-                let sum = self.put(checkpoint, file.path(), &source).await?;
-                file.written(sum);
-                sum
-            }
-            (None, None) => file.written_sum().ok_or_else(|| Error::internal("a state file has no bytes"))?,
-        };
-        Ok(Blob::File { path: file.path().to_owned(), len: file.len(), sum })
+        if let Some((source, _keep)) = file.source() {
+            let sum = self.put(checkpoint, file.path(), &source).await?;
+            file.written(Blob::File { path: file.path().to_owned(), len: file.len(), sum });
+        }
+        file.stored_at()
     }
 
     async fn write_list(
         &self,
         checkpoint: CheckpointId,
-        EncodedList { name, redistribution, schema, items }: EncodedList,
+        list: EncodedList,
         inline_bytes_max: u64,
     ) -> Result<(String, ListSnapshot)> {
-        let lengths =
-            items.iter().map(|item| u32::try_from(item.len())).collect::<Result<Vec<_>, _>>().map_err(|_| {
-                Error::limit(format!("an item of operator state `{name}` has more than 4 GiB; split it"))
-            })?;
+        let lengths = lengths(&list)?;
+        let EncodedList { name, redistribution, schema, items } = list;
         let items = self.write_blob(checkpoint, items.concat(), inline_bytes_max).await?;
         Ok((name, ListSnapshot { redistribution, schema, lengths, items }))
     }
 }
 
+fn lengths(list: &EncodedList) -> Result<Vec<u32>> {
+    list.items
+        .iter()
+        .map(|item| u32::try_from(item.len()))
+        .collect::<Result<_, _>>()
+        .map_err(|_| Error::limit(format!("an item of operator state `{}` has more than 4 GiB; split it", list.name)))
+}
+
 impl KeyedFiles {
+    /// The snapshot whose files are stored there.
+    fn into_snapshot(self, files: Vec<Blob>) -> KeyedSnapshot {
+        let KeyedFiles { range, states, store, tables, .. } = self;
+        KeyedSnapshot { range, files, states, store, tables }
+    }
+
     /// All files as inline blobs, if they are small together and their bytes still here.
     fn inline(&self, inline_bytes_max: u64) -> Option<Vec<Blob>> {
         if self.byte_count() > inline_bytes_max {

@@ -6,6 +6,7 @@ use super::query::{StateAnswer, StateQuery};
 use super::{HotKey, KeyedState};
 use crate::WorkingSet;
 use crate::canonical::{Chunk, StateDescription};
+use crate::checkpoint::SharedFiles;
 use crate::store::KeyedStore;
 use bytes::Bytes;
 use flott_core::{Error, Key, KeyGroup, ProcessingTime, Result};
@@ -37,12 +38,17 @@ pub trait AnyKeyedState: Send {
     fn next_processing_timer(&self) -> Option<ProcessingTime>;
     /// Tells the state the time, which TTL goes by.
     fn set_now(&mut self, now: ProcessingTime);
-    /// Puts the state on a store, before anything is restored or registered. Without, it is on the heap. About as much of
-    /// it as `working_set` allows is kept in memory.
+    /// Puts the state on a store, of whose files `stored` are in storage already, before anything is restored or
+    /// registered. Without, it is on the heap. About as much of it as `working_set` allows is kept in memory.
     ///
     /// # Errors
     /// `Internal` when it is too late.
-    fn use_store(&mut self, store: Arc<dyn KeyedStore>, working_set: Arc<WorkingSet>) -> Result<()>;
+    fn use_store(
+        &mut self,
+        store: Arc<dyn KeyedStore>,
+        stored: SharedFiles,
+        working_set: Arc<WorkingSet>,
+    ) -> Result<()>;
     /// Tells `working_set` how much memory the state takes, on the heap.
     fn use_memory(&mut self, working_set: Arc<WorkingSet>);
     /// The state's memory.
@@ -126,8 +132,13 @@ impl<K: Key> AnyKeyedState for KeyedState<K> {
         KeyedState::set_now(self, now);
     }
 
-    fn use_store(&mut self, store: Arc<dyn KeyedStore>, working_set: Arc<WorkingSet>) -> Result<()> {
-        KeyedState::use_store(self, store, working_set)
+    fn use_store(
+        &mut self,
+        store: Arc<dyn KeyedStore>,
+        stored: SharedFiles,
+        working_set: Arc<WorkingSet>,
+    ) -> Result<()> {
+        KeyedState::use_store(self, store, stored, working_set)
     }
 
     fn use_memory(&mut self, working_set: Arc<WorkingSet>) {

@@ -14,13 +14,12 @@ use super::state::Named;
 use super::table::Take;
 use crate::WorkingSet;
 use crate::canonical::StateDescription;
-use crate::checkpoint::{KeyedFiles, SnapshotFolder, StateFile};
+use crate::checkpoint::{KeyedFiles, SharedFiles, SnapshotFolder, StateFile};
 use crate::snapshot::StoreFiles;
 use crate::store::{KeyedStore, StoreFile};
 use flott_core::{Error, Key, KeyGroupRange, Result};
-use std::collections::BTreeMap;
 use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 /// What a snapshot is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,20 +45,16 @@ pub struct StoreSnapshot {
     store: Arc<dyn KeyedStore>,
     range: KeyGroupRange,
     working_set: Arc<WorkingSet>,
-    shared: Arc<SharedFiles>,
+    shared: SharedFiles,
     states: Vec<Arc<StateDescription>>,
 }
-
-/// The files that snapshots of a store share, by their names, as far as the last snapshot had them.
-#[derive(Default)]
-pub(super) struct SharedFiles(Mutex<BTreeMap<String, Arc<StateFile>>>);
 
 impl StoreSnapshot {
     pub(super) fn new(
         store: Arc<dyn KeyedStore>,
         range: KeyGroupRange,
         working_set: Arc<WorkingSet>,
-        shared: Arc<SharedFiles>,
+        shared: SharedFiles,
         states: Vec<Arc<StateDescription>>,
     ) -> Self {
         working_set.freeze();
@@ -104,24 +99,13 @@ impl StoreSnapshot {
     ) -> Result<KeyedFiles> {
         let files = self.store.snapshot(folder.path())?;
         let folder = Arc::new(folder);
-        let mut own = BTreeMap::new();
-        let mut of_checkpoints = self.shared.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let shared = if kind == SnapshotKind::Savepoint { &mut own } else { &mut *of_checkpoints };
-        let before = std::mem::take(shared);
-        let (mut names, mut taken) = (Vec::new(), Vec::new());
-        for StoreFile { name, len, shared: is_shared } in files {
-            let file = match before.get(&name).filter(|_| is_shared) {
-                Some(file) => file.clone(),
-                None => StateFile::on_disk(name_file(), folder.path().join(&name), len, folder.clone()),
-            };
-            if is_shared {
-                shared.insert(name.clone(), file.clone());
-            }
-            names.push(name);
-            taken.push(file);
-        }
+        let names = files.iter().map(|file| file.name.clone()).collect();
+        let shared = if kind == SnapshotKind::Savepoint { &SharedFiles::default() } else { &self.shared };
+        let files = shared.next(files, |StoreFile { name, len, .. }| {
+            StateFile::on_disk(name_file(), folder.path().join(name), *len, folder.clone())
+        });
         let store = Some(StoreFiles { backend: backend.to_owned(), names });
-        Ok(KeyedFiles { range: self.range, files: taken, states: self.states.clone(), store, tables: Vec::new() })
+        Ok(KeyedFiles { range: self.range, files, states: self.states.clone(), store, tables: Vec::new() })
     }
 }
 

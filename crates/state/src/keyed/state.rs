@@ -12,6 +12,7 @@ use super::timers::AnyTimers;
 use super::{KeySlot, TimerKind, Timers};
 use crate::WorkingSet;
 use crate::canonical::StateDescription;
+use crate::checkpoint::SharedFiles;
 use crate::store::{KeyedStore, StateNumber};
 use flott_core::schema::Column;
 use flott_core::{Data, Error, Key, KeyGroupRange, KeyHash, MaxParallelism, ProcessingTime, Result};
@@ -126,16 +127,21 @@ impl<K: Key> KeyedState<K> {
         self.working_set = working_set;
     }
 
-    /// Puts the state on a store, before anything is registered. About as much of it as `working_set` allows is kept in
-    /// memory, decoded.
+    /// Puts the state on a store, of whose files `stored` are in storage already, before anything is registered. About as
+    /// much of it as `working_set` allows is kept in memory, decoded.
     ///
     /// # Errors
     /// `Internal` when something is.
-    pub fn use_store(&mut self, store: Arc<dyn KeyedStore>, working_set: Arc<WorkingSet>) -> Result<()> {
+    pub fn use_store(
+        &mut self,
+        store: Arc<dyn KeyedStore>,
+        stored: SharedFiles,
+        working_set: Arc<WorkingSet>,
+    ) -> Result<()> {
         if !self.tables.is_empty() {
             return Err(Error::internal("keyed state was put on a store after states were registered"));
         }
-        self.stored = Some(StoredState::new(store, working_set.clone()));
+        self.stored = Some(StoredState::new(store, working_set.clone(), stored));
         self.use_memory(working_set);
         Ok(())
     }

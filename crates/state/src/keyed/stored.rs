@@ -1,11 +1,12 @@
 //! The keyed state of an operator on a store: what is said there about states, and how memory is made free.
 
-use super::opened::{SharedFiles, StoreSnapshot};
+use super::opened::StoreSnapshot;
 use super::shape::StateShape;
 use super::state::{KeyedState, Named};
 use super::table::WriteBehind;
 use crate::WorkingSet;
 use crate::canonical::StateDescription;
+use crate::checkpoint::SharedFiles;
 use crate::store::{ABOUT_GROUP, KeyedStore, Rows, StateNumber, WriteBatch, store_key};
 use flott_core::{Error, Key, KeyGroupRange, Result};
 use std::sync::Arc;
@@ -16,14 +17,14 @@ const FROZEN_VISITS: usize = 4;
 /// A store, and what its owner knows of it.
 pub(super) struct StoredState {
     pub store: Arc<WriteBehind>,
-    shared: Arc<SharedFiles>,
+    shared: SharedFiles,
     /// The table and the group at which memory is made free next.
     hand: (usize, usize),
 }
 
 impl StoredState {
-    pub fn new(store: Arc<dyn KeyedStore>, working_set: Arc<WorkingSet>) -> StoredState {
-        StoredState { store: Arc::new(WriteBehind::new(store, working_set)), shared: Arc::default(), hand: (0, 0) }
+    pub fn new(store: Arc<dyn KeyedStore>, working_set: Arc<WorkingSet>, shared: SharedFiles) -> StoredState {
+        StoredState { store: Arc::new(WriteBehind::new(store, working_set)), shared, hand: (0, 0) }
     }
 
     /// Nothing of the state, whose memory is `working_set`, is written from now on, until the result is dropped.

@@ -50,7 +50,7 @@ impl Disk {
         let unwritten: Vec<_> = snapshot.files.iter().filter(|f| f.unwritten().is_some()).collect();
         for file in unwritten.iter().take(limit) {
             self.files.insert(file.path().to_owned(), file.unwritten().unwrap());
-            file.written(0);
+            file.written(crate::Blob::Inline(Vec::new()));
         }
         unwritten.len() <= limit
     }

@@ -1,11 +1,12 @@
-//! The plainest store: a sorted map in memory, whose snapshot is one file.
+//! The plainest store: a sorted map in memory, whose snapshot is one file for every few key groups and a list of them.
 //!
 //! It is what the simulator runs on and what other stores are compared with. It is not meant for much state: nothing
-//! is compressed or shared, and every snapshot writes everything.
+//! is compressed, and every snapshot turns everything into bytes. A file is called by what is in it, so later snapshots
+//! share those that have not changed.
 //!
-//! The file is: `FLMS`, format version (u8), then for each entry length of the key (u32), length of the value (u32),
+//! A file is: `FLMS`, format version (u8), then for each entry length of the key (u32), length of the value (u32),
 //! key and value, in order of the keys; at the end the length `u32::MAX` and the xxh3 of all before it (u64). Numbers
-//! are little-endian.
+//! are little-endian. The list is the file `LIST`: a line with each file's name, and the xxh3 of those lines.
 
 #![expect(clippy::disallowed_methods, reason = "a store's snapshot is files in a folder; its callers may block")]
 
@@ -16,19 +17,21 @@ use super::{
 use flott_core::{Error, KeyGroup, KeyGroupRange, ProcessingTime, Result};
 use std::collections::BTreeMap;
 use std::fs::{self, File};
-use std::io::{self, BufWriter, Write};
+use std::io::{self, Write};
 use std::ops::Bound;
 use std::path::Path;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::Duration;
-use xxhash_rust::xxh3::{Xxh3, xxh3_64};
+use xxhash_rust::xxh3::xxh3_64;
 
 const MAGIC: &[u8; 4] = b"FLMS";
 const VERSION: u8 = 1;
 /// Stands where a key's length would, after the last entry.
 const END: u32 = u32::MAX;
-/// The only file of a snapshot.
-const FILE_NAME: &str = "entries";
+/// Says which files a snapshot has.
+const LIST: &str = "LIST";
+/// Key groups whose entries are in one file.
+const GROUPS_OF_A_FILE: u16 = 16;
 
 /// Makes [`MemoryStore`]s.
 #[derive(Clone, Copy, Debug, Default)]
@@ -146,10 +149,8 @@ impl KeyedStore for MemoryStore {
         parents
             .and_then(|()| fs::create_dir(folder))
             .map_err(|e| Error::io(format!("the folder `{}` for a snapshot cannot be made", folder.display()), e))?;
-        let path = folder.join(FILE_NAME);
-        let len = write_file(&path, &self.contents().entries)
-            .map_err(|e| Error::io(format!("the snapshot `{}` cannot be written", path.display()), e))?;
-        Ok(vec![StoreFile { name: FILE_NAME.to_owned(), len, shared: false }])
+        write_files(folder, &self.contents().entries)
+            .map_err(|e| Error::io(format!("the snapshot in `{}` cannot be written", folder.display()), e))
     }
 
     fn expire_after(&self, state: StateNumber, ttl: Duration) {
@@ -172,22 +173,41 @@ fn state_of(head: &[u8; KEY_HEAD]) -> Option<StateNumber> {
     (u16::from_be_bytes([a, b]) != ABOUT_GROUP.0).then(|| StateNumber(u32::from_be_bytes(state)))
 }
 
-/// Writes a snapshot's file and says how long it is.
-fn write_file(path: &Path, entries: &BTreeMap<Box<[u8]>, Box<[u8]>>) -> io::Result<u64> {
-    let mut out = Hashed { out: BufWriter::new(File::create_new(path)?), hash: Xxh3::new(), len: 0 };
-    out.put(MAGIC)?;
-    out.put(&[VERSION])?;
-    for (key, value) in entries {
-        out.put(&length(key)?.to_le_bytes())?;
-        out.put(&length(value)?.to_le_bytes())?;
-        out.put(key)?;
-        out.put(value)?;
+/// Writes a snapshot's files and says what they are.
+fn write_files(folder: &Path, entries: &BTreeMap<Box<[u8]>, Box<[u8]>>) -> io::Result<Vec<StoreFile>> {
+    let mut files = Vec::new();
+    let mut list = String::new();
+    let mut rest = entries.iter().peekable();
+    while let Some((first, _)) = rest.peek() {
+        let place = file_of(first);
+        let mut bytes = [MAGIC, &[VERSION][..]].concat();
+        while let Some((key, value)) = rest.next_if(|(key, _)| file_of(key) == place) {
+            bytes.extend_from_slice(&length(key)?.to_le_bytes());
+            bytes.extend_from_slice(&length(value)?.to_le_bytes());
+            bytes.extend_from_slice(key);
+            bytes.extend_from_slice(value);
+        }
+        bytes.extend_from_slice(&END.to_le_bytes());
+        let hash = xxh3_64(&bytes);
+        bytes.extend_from_slice(&hash.to_le_bytes());
+        let name = format!("{place}-{hash:016x}");
+        write_file(&folder.join(&name), &bytes)?;
+        list.push_str(&format!("{name}\n"));
+        files.push(StoreFile { name, len: bytes.len() as u64, shared: true });
     }
-    out.put(&END.to_le_bytes())?;
-    let hash = out.hash.digest();
-    out.put(&hash.to_le_bytes())?;
-    out.out.flush()?;
-    Ok(out.len)
+    list.push_str(&format!("{:016x}\n", xxh3_64(list.as_bytes())));
+    write_file(&folder.join(LIST), list.as_bytes())?;
+    files.push(StoreFile { name: LIST.to_owned(), len: list.len() as u64, shared: false });
+    Ok(files)
+}
+
+fn write_file(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    File::create_new(path)?.write_all(bytes)
+}
+
+/// Which file a key's entry is in.
+fn file_of(key: &[u8]) -> u16 {
+    key.first_chunk::<2>().map_or(0, |group| u16::from_be_bytes(*group) / GROUPS_OF_A_FILE)
 }
 
 fn length(bytes: &[u8]) -> io::Result<u32> {
@@ -195,28 +215,30 @@ fn length(bytes: &[u8]) -> io::Result<u32> {
     u32::try_from(bytes.len()).ok().filter(|len| *len != END).ok_or_else(too_long)
 }
 
-/// What is written, hashed and counted.
-struct Hashed {
-    out: BufWriter<File>,
-    hash: Xxh3,
-    len: u64,
+/// The names of a snapshot's files.
+fn read_list(folder: &Path) -> Result<Vec<String>> {
+    let path = folder.join(LIST);
+    let corrupt = |why: &str| corrupt(&path, why);
+    let text = fs::read_to_string(&path).map_err(|e| corrupt(&e.to_string()).with_source(e))?;
+    let (lines, sum) = text.split_at(text.trim_end_matches('\n').rfind('\n').map_or(0, |end| end + 1));
+    if sum != format!("{:016x}\n", xxh3_64(lines.as_bytes())) {
+        return Err(corrupt("its checksum is wrong"));
+    }
+    Ok(lines.lines().map(str::to_owned).collect())
 }
 
-impl Hashed {
-    fn put(&mut self, bytes: &[u8]) -> io::Result<()> {
-        self.hash.update(bytes);
-        self.len += bytes.len() as u64;
-        self.out.write_all(bytes)
-    }
+fn corrupt(path: &Path, why: &str) -> Error {
+    Error::corrupt(format!("the snapshot `{}` cannot be read: {why}; start from an older one", path.display()))
 }
 
 /// Adds the entries of a snapshot that belong to `range`.
 fn read(restored: &RestoredStore, range: KeyGroupRange, contents: &mut Contents) -> Result<()> {
-    let path = restored.folder.join(FILE_NAME);
-    let corrupt = |why: &str| {
-        Error::corrupt(format!("the snapshot `{}` cannot be read: {why}; start from an older one", path.display()))
-    };
-    let bytes = fs::read(&path).map_err(|e| corrupt(&e.to_string()).with_source(e))?;
+    read_list(&restored.folder)?.iter().try_for_each(|name| read_file(&restored.folder.join(name), range, contents))
+}
+
+fn read_file(path: &Path, range: KeyGroupRange, contents: &mut Contents) -> Result<()> {
+    let corrupt = |why: &str| corrupt(path, why);
+    let bytes = fs::read(path).map_err(|e| corrupt(&e.to_string()).with_source(e))?;
     let (body, hash) = bytes.split_last_chunk::<8>().ok_or_else(|| corrupt("it is too short"))?;
     if xxh3_64(body) != u64::from_le_bytes(*hash) {
         return Err(corrupt("its checksum is wrong"));
@@ -295,23 +317,27 @@ mod tests {
         let files = store.snapshot(&folder.path().join("snapshot")).unwrap();
         assert_eq!(restore(folder.path()).unwrap().size(), store.size());
 
-        let path = folder.path().join("snapshot").join(FILE_NAME);
-        let whole = fs::read(&path).unwrap();
-        assert_eq!(whole.len() as u64, files[0].len);
-        let mut damaged: Vec<Vec<u8>> = (0..whole.len()).map(|len| whole[..len].to_vec()).collect();
-        damaged.extend((0..whole.len()).map(|at| {
-            let mut flipped = whole.clone();
-            flipped[at] ^= 1;
-            flipped
-        }));
-        for bytes in damaged {
-            fs::write(&path, bytes).unwrap();
-            let error = restore(folder.path()).err().unwrap();
-            assert_eq!(error.kind(), ErrorKind::Corrupt);
-            assert!(error.to_string().contains("snapshot/entries"), "{error}");
+        assert_eq!(files.len(), 2);
+        for file in files {
+            let path = folder.path().join("snapshot").join(&file.name);
+            let whole = fs::read(&path).unwrap();
+            assert_eq!(whole.len() as u64, file.len);
+            let mut damaged: Vec<Vec<u8>> = (0..whole.len()).map(|len| whole[..len].to_vec()).collect();
+            damaged.extend((0..whole.len()).map(|at| {
+                let mut flipped = whole.clone();
+                flipped[at] ^= 1;
+                flipped
+            }));
+            for bytes in damaged {
+                fs::write(&path, bytes).unwrap();
+                let error = restore(folder.path()).err().unwrap();
+                assert_eq!(error.kind(), ErrorKind::Corrupt);
+                assert!(error.to_string().contains(&format!("snapshot/{}", file.name)), "{error}");
+            }
+            fs::remove_file(&path).unwrap();
+            assert_eq!(restore(folder.path()).err().unwrap().kind(), ErrorKind::Corrupt);
+            fs::write(&path, whole).unwrap();
         }
-        fs::remove_file(&path).unwrap();
-        assert_eq!(restore(folder.path()).err().unwrap().kind(), ErrorKind::Corrupt);
         assert_eq!(store.snapshot(&folder.path().join("snapshot")).err().unwrap().kind(), ErrorKind::Invalid);
     }
 }

@@ -418,6 +418,28 @@ fn checkpoints_of_an_earlier_process_are_taken_over_unless_they_are_not_the_jobs
 }
 
 #[test]
+fn a_file_that_two_subtasks_have_from_one_before_them_goes_when_neither_needs_it() {
+    let files = BTreeSet::from(["old".to_owned(), "half".to_owned()]);
+    let mut b = Bench::with_retained(config(), vec![Retained { id: CheckpointId(4), files, owned: true }]);
+    b.at(10);
+    b.sources(5);
+    b.ack(5, 0, &["old", "a"]);
+    assert_eq!(b.ack(5, 1, &["old", "half", "b"]), ["store 5"]);
+    assert_eq!(b.written(5), ["completed 5", "notify complete 5", "discard [4] []"]);
+    assert_eq!(b.coordinator.stats().history[0].checkpointed_size_bytes, 20, "the others were there");
+    b.at(20);
+    b.sources(6);
+    b.ack(6, 0, &["a"]);
+    b.ack(6, 1, &["old", "b"]);
+    assert_eq!(b.written(6), ["completed 6", "notify complete 6", "discard [5] [half]"]);
+    b.at(30);
+    b.sources(7);
+    b.ack(7, 0, &["a"]);
+    b.ack(7, 1, &["b"]);
+    assert_eq!(b.written(7), ["completed 7", "notify complete 7", "discard [6] [old]"]);
+}
+
+#[test]
 fn what_is_not_retained_goes_with_the_job_after_the_last_write() {
     let mut b = Bench::new(config());
     b.at(10);

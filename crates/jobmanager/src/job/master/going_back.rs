@@ -6,9 +6,14 @@
 //! ```
 //!
 //! Nothing that was half restored runs: records flow and checkpoints are taken when all tasks have their state.
+//!
+//! A task that has been running for long may meet damage too: a store reads its files when they are needed. Then nobody
+//! knows whether the checkpoint is damaged or what this machine has made of it. All its files are read through; if it is
+//! whole the job starts from it again, as the restart strategy says, but not twice: the second time an older one is used.
 
 use super::{JobEvent, Turn};
 use crate::checkpoint;
+use crate::job::TaskSignal;
 use crate::job::event::Action;
 use crate::job::restore::Restored;
 use crate::job::status::TaskStatus;
@@ -42,6 +47,35 @@ impl Turn<'_> {
             self.master.is_seeking = true;
         }
         self.job(JobEvent::RestoreFailed(task, error));
+    }
+
+    /// Whether a running task has met damage in its state, and there is a checkpoint that may be without it.
+    pub(super) fn is_late_damage(&self, task: TaskId, error: &Error) -> bool {
+        error.kind() == ErrorKind::Corrupt
+            && self.master.job.takes_checkpoints()
+            && self.master.machine.is_present(task)
+            && (self.master.is_seeking || !self.undoubted().is_empty())
+    }
+
+    /// Stops the attempt and looks for a checkpoint that is whole.
+    pub(super) fn doubt(&mut self, task: TaskId, error: &Error) {
+        let candidates = self.undoubted();
+        if let Some(restored) = self.master.restorable.as_ref().filter(|_| !self.master.is_seeking) {
+            let name = self.master.job.task_name((task.vertex, task.subtask));
+            tracing::warn!("{name} has met damage in its state, and the job's checkpoints are read through: {error}");
+            self.out.push(Action::FindOlder(Box::new(restored.files.clone()), candidates));
+            self.master.doubted = Some(restored.metadata.checkpoint);
+            self.master.is_seeking = true;
+        }
+        // It can be tried again, which damage cannot.
+        self.job(JobEvent::Task(task, TaskSignal::Failed(Error::unavailable(error.to_string()))));
+    }
+
+    /// The checkpoints to start from after damage, newest first: not the one that has led to it once before.
+    fn undoubted(&self) -> Vec<Arc<CheckpointMetadata>> {
+        let newest = self.master.restorable.as_ref().map(|restored| restored.metadata.clone());
+        let newest = newest.filter(|metadata| self.master.doubted != Some(metadata.checkpoint));
+        newest.into_iter().chain(self.older()).collect()
     }
 
     /// An older checkpoint was found, or is not there.

@@ -62,8 +62,16 @@ struct Bench {
 impl Bench {
     /// All tasks run; the splits have been found.
     fn running() -> Bench {
-        let master =
-            Env::run_simulation(0, |env| async move { JobMaster::new(start(&env), env.clone(), env.now()).unwrap() });
+        Bench::keeping(1)
+    }
+
+    /// The same with so many checkpoints kept.
+    fn keeping(retained_max: usize) -> Bench {
+        let master = Env::run_simulation(0, |env| async move {
+            let mut start = start(&env);
+            start.job.checkpoints.retained_max = retained_max;
+            JobMaster::new(start, env.clone(), env.now()).unwrap()
+        });
         let mut bench = Bench { master: master.unwrap(), now: ProcessingTime(0) };
         bench.begin();
         bench
@@ -132,6 +140,38 @@ impl Bench {
 
     fn metadata(&self, collected: &Collected) -> CheckpointMetadata {
         checkpoint::metadata_of(self.master.job(), collected, BTreeMap::new(), self.now)
+    }
+
+    /// Takes a checkpoint to its end.
+    fn complete(&mut self) -> CheckpointMetadata {
+        let collected = self.store();
+        let metadata = self.metadata(&collected);
+        self.on(MasterEvent::Stored(collected.id, Ok(metadata.clone())));
+        metadata
+    }
+
+    /// A task meets damage. Returns the checkpoints that are looked through for one that is whole.
+    fn meet_damage(&mut self) -> Vec<u64> {
+        let actions = self.say(0, TaskEvent::Failed(Error::corrupt("x")));
+        let again = self.say(1, TaskEvent::Failed(Error::corrupt("y")));
+        assert!(!again.iter().any(|action| matches!(action, Action::FindOlder(..))), "it is being looked for");
+        let ids = |metadata: &Vec<Arc<CheckpointMetadata>>| metadata.iter().map(|m| m.checkpoint.0).collect();
+        let found =
+            actions.iter().find_map(|a| if let Action::FindOlder(_, found) = a { Some(ids(found)) } else { None });
+        found.unwrap_or_default()
+    }
+
+    /// The one that is found is deployed, after the delay. Returns which one.
+    fn go_on_from(&mut self, found: &CheckpointMetadata) -> Option<u64> {
+        assert_eq!(self.master.machine().status(), JobStatus::Restarting);
+        self.pass(100);
+        let (metadata, files) = (Arc::new(found.clone()), self.master.checkpoints.clone());
+        let restored = Restored { metadata, files, coordinators: Arc::default() };
+        self.on(MasterEvent::FoundOlder(Ok(Some(restored))));
+        let actions = self.on(MasterEvent::Swept(Ok(())));
+        let from = deployed(&actions).and_then(|deployment| deployment.restored).map(|id| id.0);
+        self.run(actions);
+        from
     }
 
     /// A task fails while the metadata is being written, and the delay until the restart passes.
@@ -276,4 +316,31 @@ fn all_tasks_are_told_in_order_complete_then_release() {
         })
         .collect();
     assert_eq!(said, ["0 Complete(CheckpointId(1))", "1 Complete(CheckpointId(1))", "0 Release", "1 Release"]);
+}
+
+#[test]
+fn damage_that_a_running_task_meets_leads_to_the_newest_checkpoint_that_is_whole_and_not_to_the_same_one_twice() {
+    let mut b = Bench::keeping(3);
+    let all: Vec<CheckpointMetadata> = (0..3).map(|_| b.complete()).collect();
+    assert_eq!(b.meet_damage(), [3, 2, 1]);
+    assert_eq!(b.go_on_from(&all[2]), Some(3));
+    assert_eq!(b.meet_damage(), [2, 1], "the third was whole and led to damage");
+    assert_eq!(b.go_on_from(&all[0]), Some(1), "the second was not");
+    // A newer one has not been tried.
+    let next = b.complete();
+    assert_eq!(b.meet_damage(), [next.checkpoint.0, 1]);
+    assert_eq!(b.go_on_from(&next), Some(next.checkpoint.0));
+}
+
+#[test]
+fn damage_without_an_older_checkpoint_fails_the_job() {
+    let mut b = Bench::running();
+    let only = b.complete();
+    assert_eq!(b.meet_damage(), [1]);
+    assert_eq!(b.go_on_from(&only), Some(1));
+    b.say(0, TaskEvent::Failed(Error::corrupt("the file `shared/x` is damaged")));
+    b.say(1, TaskEvent::Gone);
+    assert_eq!(b.master.machine().status(), JobStatus::Failed);
+    let error = b.master.machine().error().unwrap().to_string();
+    assert!(error.contains("shared/x"), "{error}");
 }

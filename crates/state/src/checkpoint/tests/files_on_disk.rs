@@ -18,7 +18,7 @@ impl Drop for Keep {
 const NAMES: [&str; 3] = ["CURRENT", "000007.sst", "000009.sst"];
 
 /// A snapshot of three files in `folder`, which says when its files are not needed any more.
-fn snapshot(job: &JobCheckpoints, folder: &Path) -> (KeyedFiles, Arc<AtomicBool>) {
+pub fn snapshot(job: &JobCheckpoints, folder: &Path) -> (KeyedFiles, Arc<AtomicBool>) {
     std::fs::create_dir_all(folder).unwrap();
     let is_dropped = Arc::new(AtomicBool::new(false));
     let keep = Arc::new(Keep(is_dropped.clone()));
@@ -41,7 +41,7 @@ fn snapshot(job: &JobCheckpoints, folder: &Path) -> (KeyedFiles, Arc<AtomicBool>
     )
 }
 
-fn check(folder: &Path) {
+pub fn check(folder: &Path) {
     for name in NAMES {
         assert_eq!(std::fs::read_to_string(folder.join(name)).unwrap(), name.repeat(1000));
     }

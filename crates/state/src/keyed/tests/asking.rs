@@ -79,7 +79,7 @@ proptest! {
         let mut state = KeyedState::<u16>::new(groups(4), groups(4).all());
         if on_store {
             let store: Arc<dyn KeyedStore> = Arc::new(MemoryStore::default());
-            state.use_store(store, WorkingSet::fixed(0)).unwrap();
+            state.use_store(store, Default::default(), WorkingSet::fixed(0)).unwrap();
         }
         let tables = Tables::register(&mut state);
         let mut model: BTreeMap<(u16, u16), u32> = BTreeMap::new();
@@ -112,7 +112,7 @@ proptest! {
 #[test]
 fn an_answer_that_is_too_large_is_refused() {
     let mut state = KeyedState::<u16>::new(groups(4), groups(4).all());
-    state.use_store(Arc::new(MemoryStore::default()), WorkingSet::fixed(0)).unwrap();
+    state.use_store(Arc::new(MemoryStore::default()), Default::default(), WorkingSet::fixed(0)).unwrap();
     let table: TableId<u16, String> = state.register_parted("parted").unwrap();
     let slot = state.slot(&1);
     for name in 0..20 {

@@ -12,7 +12,7 @@ type Ends = StateTable<u32, u8, i64>;
 
 fn on(store: &Arc<dyn KeyedStore>) -> KeyedState<u32> {
     let mut state = single();
-    state.use_store(store.clone(), WorkingSet::fixed(0)).unwrap();
+    state.use_store(store.clone(), Default::default(), WorkingSet::fixed(0)).unwrap();
     state
 }
 

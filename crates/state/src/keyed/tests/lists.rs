@@ -92,7 +92,7 @@ fn an_incremental_snapshot_holds_what_was_added_to_a_long_list() {
 fn adding_to_a_long_list_on_a_store_reads_and_writes_its_last_part() {
     let store = Arc::new(Counting::default());
     let mut state = single::<u32>();
-    state.use_store(store.clone(), WorkingSet::fixed(0)).unwrap();
+    state.use_store(store.clone(), Default::default(), WorkingSet::fixed(0)).unwrap();
     let list = ListState::<u64>::register(&mut state, "list", None).unwrap();
     state.set_key(&7);
     list.add_all(&mut state, 0..LONG).unwrap();
@@ -116,7 +116,7 @@ fn rows_of_long_lists_are_in_order_and_numbered() {
         let mut state = single::<u32>();
         let store = Arc::new(MemoryStore::default());
         if on_store {
-            state.use_store(store.clone(), WorkingSet::fixed(0)).unwrap();
+            state.use_store(store.clone(), Default::default(), WorkingSet::fixed(0)).unwrap();
         }
         let list = ListState::<u64>::register(&mut state, "list", None).unwrap();
         for key in 0..20 {
@@ -159,7 +159,7 @@ fn a_long_list_is_asked_for_by_key() {
     for on_store in [false, true] {
         let mut state = single::<u32>();
         if on_store {
-            state.use_store(Arc::new(MemoryStore::default()), WorkingSet::fixed(0)).unwrap();
+            state.use_store(Arc::new(MemoryStore::default()), Default::default(), WorkingSet::fixed(0)).unwrap();
         }
         let list = ListState::<u64>::register(&mut state, "list", None).unwrap();
         state.set_key(&7);
@@ -214,7 +214,7 @@ fn lists_that_were_written_whole_are_taken_over() {
         let open = |now| {
             let mut state = single::<u32>();
             if on_store {
-                state.use_store(store.clone(), WorkingSet::fixed(1000)).unwrap();
+                state.use_store(store.clone(), Default::default(), WorkingSet::fixed(1000)).unwrap();
             }
             AnyKeyedState::set_now(&mut state, ProcessingTime(now));
             state

@@ -148,7 +148,7 @@ impl Below {
             let config = Configuration::new();
             let open = OpenStore { folder: PathBuf::new(), range, restored, config: &config };
             let store: Arc<dyn KeyedStore> = MemoryBackend.open(open).unwrap();
-            state.use_store(store, WorkingSet::fixed(600)).unwrap();
+            state.use_store(store, Default::default(), WorkingSet::fixed(600)).unwrap();
         }
         let any: &mut dyn AnyKeyedState = &mut state;
         for kept in kept {

@@ -143,7 +143,7 @@ fn many_keys_at_once_on_a_store_are_as_one_after_the_other() {
     for resident_bytes_max in [0, 1 << 20, usize::MAX] {
         let mut state = single();
         let store = Arc::new(MemoryStore::default());
-        state.use_store(store, crate::WorkingSet::fixed(resident_bytes_max)).unwrap();
+        state.use_store(store, Default::default(), crate::WorkingSet::fixed(resident_bytes_max)).unwrap();
         count_many(&mut state);
     }
 }

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 fn on(store: &Arc<dyn KeyedStore>, bytes: usize) -> KeyedState<u32> {
     let mut state = single();
-    state.use_store(store.clone(), WorkingSet::fixed(bytes)).unwrap();
+    state.use_store(store.clone(), Default::default(), WorkingSet::fixed(bytes)).unwrap();
     state
 }
 

@@ -118,7 +118,7 @@ impl<'a> Job<'a> {
                 kept.iter().filter_map(|kept| if let Kept::Store(store, _) = kept { Some(store) } else { None });
             let restored = stores.filter(|store| store.range.intersects(range)).cloned().collect();
             let open = OpenStore { folder: self.next_folder(), range, restored, config: &self.config };
-            state.use_store(backend.open(open)?, WorkingSet::fixed(RESIDENT_BYTES))?;
+            state.use_store(backend.open(open)?, Default::default(), WorkingSet::fixed(RESIDENT_BYTES))?;
         }
         state.set_now(ProcessingTime(self.model.now));
         let any: &mut dyn AnyKeyedState = &mut state;
@@ -306,7 +306,7 @@ impl<'a> Job<'a> {
                     for file in &files.files {
                         if let Some(bytes) = file.unwritten() {
                             self.files.insert(file.path().to_owned(), bytes);
-                            file.written(0);
+                            file.written(crate::Blob::Inline(Vec::new()));
                         }
                     }
                     let paths = files.files.iter().map(|file| file.path().to_owned()).collect();
