@@ -9,6 +9,7 @@ mod backpressure;
 mod bad_input;
 mod features;
 mod fixtures;
+mod large_heap;
 mod memory;
 mod object_store;
 mod process;

@@ -7,7 +7,7 @@
 //!     if barriers overtake: what is in front of them is recorded (`in_flight`), until the last one has come
 //!   3 sinks prepare what is to be committed; operator state is turned into bytes, a snapshot of keyed state is
 //!     opened                                                                     (records wait until here)
-//!   4 keyed state is turned into bytes, some at a time between records
+//!   4 keyed state is turned into bytes, some at a time between records; files that are complete are written meanwhile
 //!   5 the bytes are written on the I/O runtime, and what was recorded, then the job master is told
 //!                                                                                Acknowledge or Decline
 //! ```
@@ -23,15 +23,17 @@ use flott_core::config::{CHECKPOINT_INLINE_THRESHOLD, CHECKPOINTING_INCREMENTAL}
 use flott_core::{
     Barrier, BarrierKind, CheckpointId, Error, OperatorId, Result, SavepointFormat, SavepointTarget, codec,
 };
-use flott_env::Env;
+use flott_env::{Env, Task};
 use flott_graph::ChainNode;
 use flott_savepoint::operator_folder;
-use flott_state::checkpoint::{FileMerging, JobCheckpoints, KeyedFiles, LocalStores, StoreFolder};
+use flott_state::checkpoint::{FileMerging, JobCheckpoints, KeyedFiles, LocalStores, StateFile, StoreFolder};
 use flott_state::keyed::{KeyedPart, SnapshotKind, StoreSnapshot};
 use flott_state::operator::EncodedList;
 use flott_state::{InFlightDealing, InFlightSnapshot, Redistribution, SubtaskSnapshot};
 use std::collections::BTreeMap;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot, watch};
 
@@ -85,6 +87,35 @@ impl SnapshotWriter {
 /// So many bytes of keyed state are taken before the next record has its turn.
 const SLICE_BYTES: usize = 64 << 10;
 
+/// So many files of a snapshot are on their way to storage at most while more of it is taken.
+const AHEAD_MAX: usize = 2;
+
+/// Files of a checkpoint that are written while the rest is still being taken, so that they are not all in memory at once.
+#[derive(Default)]
+pub(crate) struct Ahead(Vec<Task<()>>);
+
+impl Ahead {
+    fn add(&mut self, file: Arc<StateFile>, checkpoint: CheckpointId, writer: &SnapshotWriter) {
+        let checkpoints = writer.checkpoints.clone();
+        self.0.push(writer.env.spawn(async move {
+            // A file that could not be written is written with the others, and who does that tells of it.
+            let _ = checkpoints.write_ahead(checkpoint, &file).await;
+        }));
+    }
+
+    /// Whether more may be taken. The task is woken when that may have changed.
+    pub(crate) fn poll_room(&mut self, task: &mut Context<'_>) -> Poll<()> {
+        self.0.retain_mut(|writing| Pin::new(writing).poll(task).is_pending());
+        if self.0.len() < AHEAD_MAX { Poll::Ready(()) } else { Poll::Pending }
+    }
+
+    async fn done(self) {
+        for writing in self.0 {
+            let _ = writing.await;
+        }
+    }
+}
+
 /// The state of one operator.
 struct OperatorParts {
     operator: OperatorId,
@@ -123,6 +154,7 @@ pub(crate) struct TaskParts {
 /// A snapshot of a task that is taken while records go on.
 pub(crate) struct OpenSnapshot {
     pub(crate) parts: TaskParts,
+    pub(crate) ahead: Ahead,
     /// What is in flight, if barriers overtake.
     pub(crate) recorded: Option<Recorded>,
     pub(crate) barrier: Barrier,
@@ -168,13 +200,17 @@ pub(crate) async fn open(
 }
 
 /// Step 4: takes some more of the keyed state. Returns whether that was all.
-pub(crate) fn go_on(chain: &mut Chain, parts: &mut TaskParts, writer: &SnapshotWriter) -> Result<bool> {
-    for part in &mut parts.operators {
+pub(crate) fn go_on(chain: &mut Chain, open: &mut OpenSnapshot, writer: &SnapshotWriter) -> Result<bool> {
+    for part in &mut open.parts.operators {
         let Some(n) = part.open else { continue };
         let Some(keyed) = &mut chain.nodes[n].cx.keyed else { continue };
         part.keyed = keyed.continue_snapshot(SLICE_BYTES, &mut || writer.checkpoints.new_shared_file())?;
         if part.keyed.is_some() {
             part.open = None;
+        } else if open.barrier.kind == BarrierKind::Checkpoint {
+            // Where a savepoint goes, and in which form, is told later.
+            let files = keyed.finished_files().into_iter();
+            files.for_each(|file| open.ahead.add(file, open.barrier.checkpoint, writer));
         }
         return Ok(false);
     }
@@ -184,7 +220,7 @@ pub(crate) fn go_on(chain: &mut Chain, parts: &mut TaskParts, writer: &SnapshotW
 /// Step 5: writes the bytes beside the stream and reports.
 pub(crate) fn write(
     env: &Env,
-    OpenSnapshot { parts, recorded, barrier, mut times }: OpenSnapshot,
+    OpenSnapshot { parts, ahead, recorded, barrier, mut times }: OpenSnapshot,
     writer: SnapshotWriter,
     task: TaskId,
     events: mpsc::Sender<(TaskId, TaskEvent)>,
@@ -192,6 +228,7 @@ pub(crate) fn write(
     let clock = env.clone();
     let started = env.elapsed();
     let writing = env.spawn(async move {
+        ahead.done().await;
         let state = write_all(parts, barrier, &writer);
         let in_flight = write_in_flight(recorded, barrier, &writer, &mut times, &clock);
         let written = futures_util::future::try_join(state, in_flight).await;

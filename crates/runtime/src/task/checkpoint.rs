@@ -3,9 +3,10 @@
 use super::{Task, TaskInput, Work};
 use crate::chain::Exit;
 use crate::input::InputEvent;
-use crate::snapshot::{self, OpenSnapshot, Recorded, since};
+use crate::snapshot::{self, Ahead, OpenSnapshot, Recorded, since};
 use flott_api::control::CheckpointTimes;
 use flott_core::{AfterSavepoint, Barrier, CheckpointId, Element, Result, Watermark};
+use std::task::{Context, Waker};
 
 impl Task {
     /// Takes the checkpoint that was asked for, if it does not have to wait for barriers.
@@ -75,14 +76,23 @@ impl Task {
             ..CheckpointTimes::default()
         };
         self.metrics.on_checkpoint(&times);
-        self.snapshot = Some(OpenSnapshot { parts, recorded, barrier, times });
+        self.snapshot = Some(OpenSnapshot { parts, ahead: Ahead::default(), recorded, barrier, times });
         Ok(())
     }
 
-    /// Takes some more of the snapshot that is open, if one is.
+    /// Takes some more of the snapshot that is open, if one is, unless much of it waits to be written.
     pub(super) fn continue_snapshot(&mut self) -> Result<()> {
         let Some(open) = &mut self.snapshot else { return Ok(()) };
-        if snapshot::go_on(&mut self.chain, &mut open.parts, &self.snapshots)?
+        // Whoever waits for it is woken by `next`.
+        if open.ahead.poll_room(&mut Context::from_waker(Waker::noop())).is_pending() {
+            return Ok(());
+        }
+        self.take_slice()
+    }
+
+    fn take_slice(&mut self) -> Result<()> {
+        let Some(open) = &mut self.snapshot else { return Ok(()) };
+        if snapshot::go_on(&mut self.chain, open, &self.snapshots)?
             && let Some(open) = self.snapshot.take()
         {
             snapshot::write(&self.env, open, self.snapshots.clone(), self.id, self.events.clone());
@@ -93,7 +103,7 @@ impl Task {
     /// Takes all that is left of the snapshot that is open: another one follows.
     pub(super) fn finish_snapshot(&mut self) -> Result<()> {
         while self.snapshot.is_some() {
-            self.continue_snapshot()?;
+            self.take_slice()?;
         }
         Ok(())
     }

@@ -146,7 +146,7 @@ impl Task {
 
     /// What wakes a task up that has nothing to do, or is held up.
     fn poll_rest(&mut self, task: &mut Context<'_>, is_held: bool) -> Poll<Result<Next>> {
-        if self.snapshot.is_some() {
+        if self.snapshot.as_mut().is_some_and(|open| open.ahead.poll_room(task).is_ready()) {
             return Poll::Ready(Ok(Next::Snapshot));
         }
         if self.chain.is_to_settle() {

@@ -89,6 +89,14 @@ impl JobCheckpoints {
         Ok(blobs)
     }
 
+    /// Writes a file of a snapshot that is still being taken; [`JobCheckpoints::write_snapshot`] does not write it again.
+    ///
+    /// # Errors
+    /// As [`JobCheckpoints::write`]. Nothing is lost: the file is written with the others then.
+    pub async fn write_ahead(&self, checkpoint: CheckpointId, file: &StateFile) -> Result<()> {
+        self.write_state_file(checkpoint, file).await.map(drop)
+    }
+
     /// Bytes as a blob: in a file of the checkpoint, or inline if there are at most `inline_bytes_max`. For the
     /// state of coordinators.
     ///

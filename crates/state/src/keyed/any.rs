@@ -6,7 +6,7 @@ use super::query::{StateAnswer, StateQuery};
 use super::{HotKey, KeyedState};
 use crate::WorkingSet;
 use crate::canonical::{Chunk, StateDescription};
-use crate::checkpoint::SharedFiles;
+use crate::checkpoint::{SharedFiles, StateFile};
 use crate::store::KeyedStore;
 use bytes::Bytes;
 use flott_core::{Error, Key, KeyGroup, ProcessingTime, Result};
@@ -67,6 +67,10 @@ pub trait AnyKeyedState: Send {
     /// `Internal` when a value cannot be encoded or no snapshot is open; `Limit` when one key group is too large for a
     /// file; those of the store.
     fn continue_snapshot(&mut self, bytes: usize, name_file: &mut dyn FnMut() -> String) -> Result<Option<KeyedPart>>;
+    /// The files of the open snapshot that are complete, each once: they may be written while the rest is being taken. The
+    /// snapshot has them all in the end, and what has been written of it need not be written again. On a store there are
+    /// none.
+    fn finished_files(&mut self) -> Vec<Arc<StateFile>>;
     /// Makes memory free if too much is in use; called when an operator is done with a batch.
     ///
     /// # Errors
@@ -155,6 +159,10 @@ impl<K: Key> AnyKeyedState for KeyedState<K> {
 
     fn continue_snapshot(&mut self, bytes: usize, name_file: &mut dyn FnMut() -> String) -> Result<Option<KeyedPart>> {
         KeyedState::continue_snapshot(self, bytes, name_file)
+    }
+
+    fn finished_files(&mut self) -> Vec<Arc<StateFile>> {
+        KeyedState::finished_files(self)
     }
 
     fn settle(&mut self) -> Result<()> {

@@ -191,6 +191,14 @@ impl<K: Key> KeyedState<K> {
         }
     }
 
+    /// The files of the open snapshot that are complete and have not been given out by this.
+    pub(super) fn finished_files(&mut self) -> Vec<Arc<StateFile>> {
+        match &mut self.opened {
+            Some(OpenSnapshot { progress: Progress::Files(files), .. }) => files.finished(),
+            _ => Vec::new(),
+        }
+    }
+
     fn take_more(
         &mut self,
         opened: &mut OpenSnapshot,

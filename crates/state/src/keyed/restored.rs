@@ -97,8 +97,11 @@ impl Restored {
         self.states.iter().map(|(name, state)| (name.clone(), state.shape))
     }
 
+    /// The shape in which a state has come. A list may have been written whole where nothing of it has come.
     pub fn shape(&self, name: &str) -> Option<StateShape> {
-        self.states.get(name).map(|s| s.shape)
+        let described = || self.written.get(name).map(|state| state.shape());
+        let come = self.states.get(name).map(|s| s.shape);
+        come.or_else(|| described().filter(|shape| matches!(shape, StateShape::List { .. })))
     }
 
     /// Says what the states are that come.

@@ -13,8 +13,9 @@ use std::sync::Arc;
 
 /// After this many files a full one is written, however small the changes are: each costs a request at restore.
 const CHAIN_MAX: usize = 64;
-/// A file that has become so large is closed and another one begun, so that no upload is too long.
-const FILE_BYTES_MAX: usize = 64 << 20;
+/// A file that has become so large is closed and another one begun. It can be written while the rest is being taken, and
+/// few of them are in memory at a time.
+const FILE_BYTES_MAX: usize = 32 << 20;
 
 /// The files that the state consists of so far.
 #[derive(Default)]
@@ -64,6 +65,8 @@ pub(super) struct Opened {
     pub take: Take,
     writer: FileWriter,
     files: Vec<Arc<StateFile>>,
+    /// How many of them have been given out while the snapshot was open.
+    given: usize,
     /// How many tables there were when it was opened.
     tables: usize,
     /// The table and the group that come next.
@@ -83,7 +86,7 @@ impl Opened {
         if take != Take::Changes {
             restored.copy_to(&mut writer)?;
         }
-        Ok(Opened { take, writer, files: Vec::new(), tables: tables.len(), table: 0, place: 0 })
+        Ok(Opened { take, writer, files: Vec::new(), given: 0, tables: tables.len(), table: 0, place: 0 })
     }
 
     /// Takes at least one group, and more until `bytes` have come. Returns whether that was all.
@@ -117,6 +120,13 @@ impl Opened {
             self.files.push(StateFile::new(name_file(), self.writer.finish()));
         }
         Ok(true)
+    }
+
+    /// The files that are complete and have not been given out by this.
+    pub fn finished(&mut self) -> Vec<Arc<StateFile>> {
+        let finished = self.files[self.given..].to_vec();
+        self.given = self.files.len();
+        finished
     }
 
     /// The files, once all has been taken.

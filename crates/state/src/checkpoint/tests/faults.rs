@@ -100,7 +100,14 @@ fn a_checkpoint_whose_upload_failed_is_made_up_for_by_the_next() {
                     _ => Vec::new(),
                 };
                 objects.expect(&faults);
-                let written = job.write_snapshot(CheckpointId(id), Some(counter.files(&job)), Vec::new(), 100).await;
+                let files = counter.files(&job);
+                if env.random() % 2 == 0
+                    && let Some(last) = files.files.last()
+                {
+                    // Whether it succeeds or not.
+                    let _ = job.write_ahead(CheckpointId(id), last).await;
+                }
+                let written = job.write_snapshot(CheckpointId(id), Some(files), Vec::new(), 100).await;
                 if let Ok(snapshot) = written {
                     good = Some((snapshot, [counter.get(0), counter.get(50), counter.get(900)]));
                 }

@@ -281,3 +281,39 @@ fn a_state_that_is_registered_while_a_snapshot_is_taken_is_not_lost() {
         }
     }
 }
+
+#[test]
+fn files_of_a_large_snapshot_are_given_out_one_by_one() {
+    let mut state = single::<u32>();
+    let value = ValueState::<Vec<u8>>::register(&mut state, "value", None).unwrap();
+    let large = |key: u32| vec![key as u8; 1 << 20];
+    for key in 0..80 {
+        state.set_key(&key);
+        value.set(&mut state, large(key)).unwrap();
+    }
+    let (mut disk, mut named, mut ahead) = (Disk::default(), 0, Vec::new());
+    let any: &mut dyn AnyKeyedState = &mut state;
+    assert!(any.finished_files().is_empty(), "no snapshot is open");
+    any.open_snapshot(SnapshotKind::Full, &mut || next_name(&mut named)).unwrap();
+    let files = loop {
+        if let Some(KeyedPart::Files(files)) = any.continue_snapshot(1, &mut || next_name(&mut named)).unwrap() {
+            break files;
+        }
+        for file in any.finished_files() {
+            disk.files.insert(file.path().to_owned(), file.unwritten().unwrap());
+            file.written(crate::Blob::Inline(Vec::new()));
+            ahead.push(file.path().to_owned());
+        }
+    };
+    let paths: Vec<String> = files.files.iter().map(|file| file.path().to_owned()).collect();
+    assert_eq!(paths[..ahead.len()], ahead);
+    assert_eq!((ahead.len(), paths.len()), (2, 3), "the last file is complete when the snapshot is");
+    assert!(files.unwritten_bytes() < 20 << 20);
+    let saved = disk.save(&files);
+    let mut state = disk.restore::<u32>(&[saved], groups(128), groups(128).all());
+    let value = ValueState::<Vec<u8>>::register(&mut state, "value", None).unwrap();
+    for key in 0..80 {
+        state.set_key(&key);
+        assert!(value.get(&mut state).unwrap() == Some(&large(key)), "{key}");
+    }
+}

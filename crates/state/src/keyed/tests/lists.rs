@@ -225,6 +225,11 @@ fn lists_that_were_written_whole_are_taken_over() {
         let mut again = open(40);
         match any.snapshot_at_once(SnapshotKind::Full, &mut || "file".to_owned()).unwrap() {
             KeyedPart::Files(files) => {
+                // A subtask may hear of lists of which it has none.
+                let mut without = open(40);
+                AnyKeyedState::describe_restored(&mut without, &files.states);
+                let list = ListState::<u64>::register(&mut without, "list", None).unwrap();
+                assert!(list.keys(&mut without).unwrap().is_empty());
                 AnyKeyedState::describe_restored(&mut again, &files.states);
                 files
                     .files
