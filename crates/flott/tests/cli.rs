@@ -7,6 +7,8 @@
     reason = "the binary is run as a process, on real files"
 )]
 
+#[path = "cli/book.rs"]
+mod book;
 #[path = "cli/savepoint.rs"]
 mod savepoint;
 

@@ -34,5 +34,13 @@ pub use writer::{TableWriter, WrittenTable};
 
 /// The examples of the book.
 #[cfg(doctest)]
-#[doc = include_str!("../../../docs/savepoints.md")]
-struct Book;
+mod book {
+    #[doc = include_str!("../../../docs/migrating-state.md")]
+    struct MigratingState;
+
+    #[doc = include_str!("../../../docs/repairing-state.md")]
+    struct RepairingState;
+
+    #[doc = include_str!("../../../docs/savepoints.md")]
+    struct Savepoints;
+}

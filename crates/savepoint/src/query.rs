@@ -7,10 +7,14 @@ use crate::folder::Folder;
 use crate::layout::Layout;
 use crate::manifest::{Manifest, OperatorEntry, StateEntry};
 use datafusion::arrow::array::{Array, ArrayRef, RecordBatch};
+use datafusion::arrow::error::ArrowError;
 use datafusion::arrow::json::LineDelimitedWriter;
 use datafusion::arrow::util::display::{ArrayFormatter, FormatOptions};
 use datafusion::arrow::util::pretty::pretty_format_batches;
-use datafusion::catalog::{CatalogProvider, MemoryCatalogProvider, MemorySchemaProvider, SchemaProvider};
+use datafusion::catalog::{
+    CatalogProvider, MemoryCatalogProvider, MemorySchemaProvider, SchemaProvider, TableProvider,
+};
+use datafusion::datasource::empty::EmptyTable;
 use datafusion::datasource::file_format::parquet::ParquetFormat;
 use datafusion::datasource::listing::{ListingOptions, ListingTable, ListingTableConfig, ListingTableUrl};
 use datafusion::error::DataFusionError;
@@ -20,6 +24,7 @@ use datafusion::prelude::{SQLOptions, SessionConfig, SessionContext};
 use flott_core::{Error, Result, nearest};
 use futures_util::StreamExt;
 use std::collections::BTreeSet;
+use std::fmt::Display;
 use std::io::Write;
 use std::sync::Arc;
 
@@ -74,14 +79,13 @@ impl Query {
             let schema = unique(operator_name(operator), &mut schemas);
             let states = MemorySchemaProvider::new();
             let mut names = BTreeSet::new();
-            for state in operator.states.iter().filter(|state| !state.files.is_empty()) {
+            for state in &operator.states {
                 let name = unique(&state.name, &mut names);
                 for file in &state.files {
                     // A listing would leave out what is not there.
                     folder.look_for(file).await?;
                 }
-                let table = listing(folder, state)?;
-                states.register_table(name.clone(), Arc::new(table)).map_err(|e| failed(&e))?;
+                states.register_table(name.clone(), table(folder, state)?).map_err(|e| failed(&e))?;
                 tables.push(format!("{schema}.{name}"));
             }
             catalog.register_schema(&schema, Arc::new(states)).map_err(|e| failed(&e))?;
@@ -189,7 +193,8 @@ impl Query {
             DataFusionError::ObjectStore(why) => {
                 Error::corrupt(format!("a file of the savepoint cannot be read: {why}"))
             }
-            DataFusionError::ParquetError(why) => Error::corrupt(format!("a file of the savepoint is damaged: {why}")),
+            DataFusionError::ParquetError(why) => damaged(why),
+            DataFusionError::ArrowError(why, _) if matches!(**why, ArrowError::ParquetError(_)) => damaged(why),
             root => {
                 let why = root.strip_backtrace();
                 let hint =
@@ -198,6 +203,11 @@ impl Query {
             }
         }
     }
+}
+
+/// A file cannot be read as what it was written as.
+fn damaged(why: &impl Display) -> Error {
+    Error::corrupt(format!("a file of the savepoint is damaged: {why}; take another savepoint"))
 }
 
 /// A value of a line of comma-separated ones.
@@ -209,18 +219,20 @@ fn quoted(text: &str) -> String {
     }
 }
 
-/// The table of a state: all its files.
-fn listing(folder: &Folder, state: &StateEntry) -> Result<ListingTable> {
+/// The table of a state: all its files. One that nothing was in has none, and its columns all the same.
+fn table(folder: &Folder, state: &StateEntry) -> Result<Arc<dyn TableProvider>> {
+    let columns = Layout::new(&state.table)?.arrow;
+    if state.files.is_empty() {
+        return Ok(Arc::new(EmptyTable::new(columns)));
+    }
     let path = |file: &crate::TableFile| {
         let url = format!("{STORE}/{}", url_encoded(folder.path_of(&file.path).as_ref()));
         ListingTableUrl::parse(url).map_err(|e| failed(&e))
     };
     let paths = state.files.iter().map(path).collect::<Result<Vec<_>>>()?;
     let options = ListingOptions::new(Arc::new(ParquetFormat::default())).with_file_extension("");
-    let config = ListingTableConfig::new_with_multi_paths(paths)
-        .with_listing_options(options)
-        .with_schema(Layout::new(&state.table)?.arrow);
-    ListingTable::try_new(config).map_err(|e| failed(&e))
+    let config = ListingTableConfig::new_with_multi_paths(paths).with_listing_options(options).with_schema(columns);
+    Ok(Arc::new(ListingTable::try_new(config).map_err(|e| failed(&e))?))
 }
 
 /// A path as a URL holds it, in which nothing is a pattern or an escape.
