@@ -17,7 +17,7 @@ Counts the visits of a site's users, and stops with a savepoint when there are e
 Options:
   --visits DIR       a folder of CSV files: time,user,page,seconds,cents
   --until N          stop when so many visits have been read; 6 when not given
-  --checkpoints N    and so many checkpoints are complete; 0 when not given
+  --checkpoints N    and so many checkpoints have been taken after that; 0 when not given
   --ask USER         before that, look at what is remembered of a user
   --show METRICS     and at metrics, such as numRecordsIn,stateEntries
   --savepoints DIR   where the savepoint goes; none is taken when not given
@@ -210,14 +210,16 @@ fn run<T: Remembered>(env: &StreamExecutionEnvironment, args: &ParameterTool) ->
         .print();
     let job = env.execute_async("Page views")?;
 
-    let (until, checkpoints) = (args.get_or("until", 6i64)?, args.get_or("checkpoints", 0i64)?);
-    while job.status() != JobStatus::Running
-        || job.operator_metric("Count by user", "numRecordsIn") < until
-        || job.metric("numberOfCompletedCheckpoints") < checkpoints
-    {
-        if job.wait_for(Duration::from_millis(10))?.is_some() {
-            return Ok(());
-        }
+    let until = args.get_or("until", 6i64)?;
+    let has_read = || job.operator_metric("Count by user", "numRecordsIn") >= until;
+    if !wait(&job, || job.status() == JobStatus::Running && has_read())? {
+        return Ok(());
+    }
+    // One that is under way may have begun before.
+    let begun = job.metric("numberOfCompletedCheckpoints") + job.metric("numberOfInProgressCheckpoints");
+    let checkpoints = begun + args.get_or("checkpoints", 0i64)?;
+    if args.has("checkpoints") && !wait(&job, || job.metric("numberOfCompletedCheckpoints") >= checkpoints)? {
+        return Ok(());
     }
     if let Some(user) = args.get("ask") {
         let found = job.query_value::<String, T>("counts", "totals", &user.to_owned())?;
@@ -240,4 +242,14 @@ fn run<T: Remembered>(env: &StreamExecutionEnvironment, args: &ParameterTool) ->
     }
     job.wait()?;
     Ok(())
+}
+
+/// Waits until it is so, or the job has ended; says whether it goes on.
+fn wait(job: &JobClient, is_so: impl Fn() -> bool) -> Result<bool> {
+    while !is_so() {
+        if job.wait_for(Duration::from_millis(10))?.is_some() {
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }

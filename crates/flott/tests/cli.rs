@@ -9,6 +9,9 @@
 
 #[path = "cli/book.rs"]
 mod book;
+#[cfg(feature = "query")]
+#[path = "cli/running.rs"]
+mod running;
 #[path = "cli/savepoint.rs"]
 mod savepoint;
 

@@ -28,7 +28,7 @@ pub use processor::{
     IntoRow, NewState, OperatorWriter, Rows, Savepoint, SavepointOperator, SavepointWriter, Snapshot, StateRow,
 };
 #[cfg(feature = "query")]
-pub use query::{AnswerFormat, Query};
+pub use query::{AnswerFormat, Query, QueryLimits};
 pub use reader::TableReader;
 pub use writer::{TableWriter, WrittenTable};
 

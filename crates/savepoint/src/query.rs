@@ -21,22 +21,37 @@ use datafusion::error::DataFusionError;
 use datafusion::execution::runtime_env::RuntimeEnvBuilder;
 use datafusion::physical_plan::SendableRecordBatchStream;
 use datafusion::prelude::{SQLOptions, SessionConfig, SessionContext};
+use flott_core::config::ByteSize;
 use flott_core::{Error, Result, nearest};
 use futures_util::StreamExt;
 use std::collections::BTreeSet;
 use std::fmt::Display;
 use std::io::Write;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// Where the store of the savepoint is for DataFusion.
 const STORE: &str = "savepoint://folder";
 const CATALOG: &str = "savepoint";
 /// The schema of tables that are named without one. There is none.
 const NO_SCHEMA: &str = "savepoint";
-/// Memory that a query may take; one that needs more fails.
-const MEMORY_BYTES: usize = 1 << 30;
 /// Rows of a printed table: its columns are as wide as the widest value, so it is kept in memory.
 const PRINTED_ROWS: usize = 10_000;
+
+/// What a question may take. One that needs more fails.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct QueryLimits {
+    /// Memory, beside some for the files that are read.
+    pub memory: ByteSize,
+    /// Time for all of it, if there is a limit.
+    pub time: Option<Duration>,
+}
+
+impl Default for QueryLimits {
+    fn default() -> Self {
+        QueryLimits { memory: ByteSize(1 << 30), time: None }
+    }
+}
 
 /// How an answer is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,23 +68,24 @@ pub enum AnswerFormat {
 pub struct Query {
     session: SessionContext,
     tables: Vec<String>,
+    memory: ByteSize,
 }
 
 impl Query {
-    /// Opens the tables that `manifest` names in `folder`.
+    /// Opens the tables that `manifest` names in `folder`, for questions that may take so much memory each.
     ///
     /// # Errors
     /// `Corrupt` when a file is missing or cut off, with its path.
-    pub async fn open(folder: &Folder, manifest: &Manifest) -> Result<Query> {
+    pub async fn open(folder: &Folder, manifest: &Manifest, memory: ByteSize) -> Result<Query> {
         let mut config = SessionConfig::new()
             .with_information_schema(true)
             .with_default_catalog_and_schema(CATALOG, NO_SCHEMA)
             .with_create_default_catalog_and_schema(false);
         // Columns are called as the job's fields are, so upper case needs no quotes.
         config.options_mut().sql_parser.enable_ident_normalization = false;
-        let memory =
-            RuntimeEnvBuilder::new().with_memory_limit(MEMORY_BYTES, 1.0).build_arc().map_err(|e| failed(&e))?;
-        let session = SessionContext::new_with_config_rt(config, memory);
+        let bytes = usize::try_from(memory.0).unwrap_or(usize::MAX);
+        let runtime = RuntimeEnvBuilder::new().with_memory_limit(bytes, 1.0).build_arc().map_err(|e| failed(&e))?;
+        let session = SessionContext::new_with_config_rt(config, runtime);
         let url = ListingTableUrl::parse(STORE).map_err(|e| failed(&e))?;
         session.register_object_store(url.object_store().as_ref(), folder.store().clone());
         let catalog = MemoryCatalogProvider::new();
@@ -91,7 +107,7 @@ impl Query {
             catalog.register_schema(&schema, Arc::new(states)).map_err(|e| failed(&e))?;
         }
         session.register_catalog(CATALOG, Arc::new(catalog));
-        Ok(Query { session, tables })
+        Ok(Query { session, tables, memory })
     }
 
     /// The names of the tables, in the order of the manifest.
@@ -188,7 +204,7 @@ impl Query {
     fn wrong(&self, error: &DataFusionError) -> Error {
         match error.find_root() {
             DataFusionError::ResourcesExhausted(why) => {
-                Error::limit(format!("the query needs more than {} MiB: {why}; ask for less", MEMORY_BYTES >> 20))
+                Error::limit(format!("the question needs more memory than {}: {why}; ask for less", self.memory))
             }
             DataFusionError::ObjectStore(why) => {
                 Error::corrupt(format!("a file of the savepoint cannot be read: {why}"))

@@ -81,7 +81,7 @@ fn masked_word(word: &str) -> String {
 
 /// Whether this build can do what a block is about.
 fn is_possible(script: &str) -> bool {
-    (cfg!(feature = "query") || !script.contains("flott savepoint query") && !script.contains("--sql"))
+    (cfg!(feature = "query") || !script.contains("flott savepoint query"))
         && (cfg!(feature = "rocksdb") || !script.contains("rocksdb"))
 }
 

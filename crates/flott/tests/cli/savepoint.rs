@@ -156,12 +156,19 @@ fn what_is_no_savepoint_is_an_error_that_says_what_to_do() {
 #[cfg(not(feature = "query"))]
 #[test]
 fn without_the_feature_it_says_how_to_get_sql() {
+    use flott::prelude::*;
     let folder = TempDir::new().unwrap();
     assert_fails(
         &call(folder.path(), &["query", "sp-1", "SELECT 1"]),
         1,
         &["cargo feature `query`", "--features query"],
     );
+    let env = StreamExecutionEnvironment::get_execution_environment().unwrap();
+    env.from_sequence(1, 3).blackhole();
+    let job = env.execute_async("three").unwrap();
+    let error = job.query_sql(StateOf::Now, "SELECT 1", &mut Vec::new()).unwrap_err();
+    assert!(error.kind() == ErrorKind::Invalid && error.to_string().contains("cargo feature `query`"), "{error}");
+    job.wait().unwrap();
 }
 
 #[cfg(feature = "query")]

@@ -173,7 +173,8 @@ impl Savepoint {
     /// # Errors
     /// As [`crate::Query::open`].
     pub fn tables(&self) -> Result<Vec<String>> {
-        let query = self.world.env.block_on(crate::Query::open(&self.folder, &self.manifest))?;
+        let memory = crate::QueryLimits::default().memory;
+        let query = self.world.env.block_on(crate::Query::open(&self.folder, &self.manifest, memory))?;
         Ok(query.tables().to_vec())
     }
 
@@ -182,10 +183,29 @@ impl Savepoint {
     /// # Errors
     /// As [`crate::Query::open`] and [`crate::Query::run`].
     pub fn query(&self, sql: &str, format: crate::AnswerFormat, out: &mut (dyn std::io::Write + Send)) -> Result<()> {
-        self.world.env.block_on(async {
-            let query = crate::Query::open(&self.folder, &self.manifest).await?;
+        self.query_within(crate::QueryLimits::default(), sql, format, out)
+    }
+
+    /// As [`Savepoint::query`], within these limits.
+    ///
+    /// # Errors
+    /// As [`Savepoint::query`]; `Limit` when it takes too long, after a part of the answer perhaps.
+    pub fn query_within(
+        &self,
+        limits: crate::QueryLimits,
+        sql: &str,
+        format: crate::AnswerFormat,
+        out: &mut (dyn std::io::Write + Send),
+    ) -> Result<()> {
+        let env = &self.world.env;
+        let answer = async {
+            let query = crate::Query::open(&self.folder, &self.manifest, limits.memory).await?;
             query.run(sql, format, out).await
-        })
+        };
+        let Some(time) = limits.time else { return env.block_on(answer) };
+        let too_long =
+            || Error::limit(format!("the question took longer than the {time:?} that were left; ask for less"));
+        env.block_on(env.timeout(time, answer)).ok_or_else(too_long)?
     }
 }
 

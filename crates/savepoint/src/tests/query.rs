@@ -2,7 +2,8 @@
 
 use super::tables::write;
 use crate::{
-    AnswerFormat, Chunk, Folder, Manifest, OperatorEntry, Query, Row, StateEntry, TableFile, TableKind, TableSchema,
+    AnswerFormat, Chunk, Folder, Manifest, OperatorEntry, Query, QueryLimits, Row, StateEntry, TableFile, TableKind,
+    TableSchema,
 };
 use flott_core::schema::Schema;
 use flott_core::{CheckpointId, ErrorKind, JobId, MaxParallelism, OperatorId, ProcessingTime, codec};
@@ -71,6 +72,10 @@ async fn savepoint() -> (Folder, Manifest) {
 
 const TABLES: [&str; 4] = ["user_counts.totals", "user_counts.empty", "count_by_user_.totals", "count_by_user_.empty"];
 
+async fn open(folder: &Folder, manifest: &Manifest) -> flott_core::Result<Query> {
+    Query::open(folder, manifest, QueryLimits::default().memory).await
+}
+
 async fn ask(query: &Query, sql: &str, format: AnswerFormat) -> flott_core::Result<String> {
     let mut out = Vec::new();
     query.run(sql, format, &mut out).await?;
@@ -80,7 +85,7 @@ async fn ask(query: &Query, sql: &str, format: AnswerFormat) -> flott_core::Resu
 #[tokio::test]
 async fn states_are_tables() {
     let (folder, manifest) = savepoint().await;
-    let query = Query::open(&folder, &manifest).await.unwrap();
+    let query = open(&folder, &manifest).await.unwrap();
     assert_eq!(query.tables(), TABLES);
     let json = |sql: &'static str| ask(&query, sql, AnswerFormat::JsonLines);
     let found = json("SELECT count(*) AS n, sum(count) AS counts, max(meanSeconds) AS mean FROM user_counts.totals");
@@ -97,7 +102,7 @@ async fn states_are_tables() {
 #[tokio::test]
 async fn a_state_without_rows_is_an_empty_table_with_its_columns() {
     let (folder, manifest) = savepoint().await;
-    let query = Query::open(&folder, &manifest).await.unwrap();
+    let query = open(&folder, &manifest).await.unwrap();
     let csv = |sql: &'static str| ask(&query, sql, AnswerFormat::Csv);
     assert_eq!(csv("SELECT key, meanSeconds FROM user_counts.empty").await.unwrap(), "key,meanSeconds\n");
     let both = "SELECT count(*) AS n FROM user_counts.totals t LEFT JOIN user_counts.empty e ON t.key = e.key WHERE e.key IS NULL";
@@ -131,7 +136,7 @@ async fn fields_of_a_struct_that_may_be_absent_have_their_types() {
     let files = vec![TableFile::new("seen", written)];
     manifest.operators[0].states =
         vec![StateEntry { name: "seen".into(), table, ttl_ms: None, redistribution: None, files }];
-    let query = Query::open(&folder, &manifest).await.unwrap();
+    let query = open(&folder, &manifest).await.unwrap();
     let found = ask(
         &query,
         "SELECT key, value['count'] + 1 AS more, arrow_typeof(value['count']) AS type, value['page'] AS page, \
@@ -151,7 +156,7 @@ async fn a_damaged_file_is_said_to_be_one() {
     let mut bytes = folder.store().get(&path).await.unwrap().bytes().await.unwrap().to_vec();
     bytes[4..200].fill(0xff);
     folder.store().put(&path, bytes.into()).await.unwrap();
-    let query = Query::open(&folder, &manifest).await.unwrap();
+    let query = open(&folder, &manifest).await.unwrap();
     let error = ask(&query, "SELECT * FROM count_by_user_.totals", AnswerFormat::Csv).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Corrupt, "{error}");
     assert!(error.to_string().contains("a file of the savepoint is damaged"), "{error}");
@@ -160,7 +165,7 @@ async fn a_damaged_file_is_said_to_be_one() {
 #[tokio::test]
 async fn answers_are_printed() {
     let (folder, manifest) = savepoint().await;
-    let query = Query::open(&folder, &manifest).await.unwrap();
+    let query = open(&folder, &manifest).await.unwrap();
     let table = |sql: &'static str| ask(&query, sql, AnswerFormat::Table);
     let shown = table("SHOW TABLES").await.unwrap();
     assert!(shown.contains("user_counts") && shown.contains("count_by_user_"), "{shown}");
@@ -181,7 +186,7 @@ async fn answers_are_printed() {
 #[tokio::test]
 async fn answers_are_comma_separated_values() {
     let (folder, manifest) = savepoint().await;
-    let query = Query::open(&folder, &manifest).await.unwrap();
+    let query = open(&folder, &manifest).await.unwrap();
     let csv = |sql: &'static str| ask(&query, sql, AnswerFormat::Csv);
     let sql = "SELECT key, plan['Paid']['cents'] AS cents, tags, 'a \"b\"' AS \"x,y\", '' AS empty \
                FROM user_counts.totals WHERE count < 2 ORDER BY key LIMIT 2";
@@ -195,7 +200,7 @@ async fn answers_are_comma_separated_values() {
 #[tokio::test]
 async fn a_table_that_is_not_there_may_be_another_one() {
     let (folder, manifest) = savepoint().await;
-    let query = Query::open(&folder, &manifest).await.unwrap();
+    let query = open(&folder, &manifest).await.unwrap();
     for (wanted, meant) in [
         ("user_counts.total", "user_counts.totals"),
         ("count_by_user.totals", "count_by_user_.totals"),
@@ -210,7 +215,7 @@ async fn a_table_that_is_not_there_may_be_another_one() {
 #[tokio::test]
 async fn only_reading_is_allowed() {
     let (folder, manifest) = savepoint().await;
-    let query = Query::open(&folder, &manifest).await.unwrap();
+    let query = open(&folder, &manifest).await.unwrap();
     let wrong = [
         "SELEC 1",
         "SELECT nothing FROM user_counts.totals",
@@ -228,7 +233,7 @@ async fn only_reading_is_allowed() {
     }
     let path = folder.path_of("0/totals-0.parquet");
     folder.store().delete(&path).await.unwrap();
-    let error = Query::open(&folder, &manifest).await.err().unwrap();
+    let error = open(&folder, &manifest).await.err().unwrap();
     assert_eq!(error.kind(), ErrorKind::Corrupt, "{error}");
     assert!(error.to_string().contains("`save points/sp 1*%/0/totals-0.parquet`"), "{error}");
 }
