@@ -111,6 +111,7 @@ macro_rules! chapters {
 }
 
 chapters! {
+    taking: "savepoints.md",
     choosing: "choosing-a-state-backend.md",
     sizing: "sizing-state.md",
     watching: "watching-state.md",
