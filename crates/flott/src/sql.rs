@@ -76,5 +76,11 @@ async fn checkpoint_as_tables(
     let (files, metadata) = job.latest_checkpoint(turn).await?;
     let backend = |name: &str| state_backends::for_reading(name, job.config());
     let converted = convert(env, &files, &metadata, &storage.savepoint(folder)?, backend).await;
-    converted.map(|_| ()).in_context(|| format!("checkpoint {} of the running job", metadata.checkpoint))
+    let id = metadata.checkpoint;
+    if converted.is_err() && files.load(id).await.is_err() {
+        return Err(Error::unavailable(format!(
+            "checkpoint {id} was deleted while it was read, because the job has restarted; ask again"
+        )));
+    }
+    converted.map(|_| ()).in_context(|| format!("checkpoint {id} of the running job"))
 }

@@ -52,7 +52,8 @@ fn masked(text: &str, folder: &Path) -> Vec<String> {
     let lines = text.lines().map(|line| {
         let words: Vec<&str> = line.split(' ').collect();
         let shown = words.iter().enumerate().map(|(n, word)| {
-            let is_numbered = n > 0 && words[n - 1] == "checkpoint" && word.parse::<u64>().is_ok();
+            let is_numbered =
+                n > 0 && ["checkpoint", "stateSizeBytes"].contains(&words[n - 1]) && word.parse::<u64>().is_ok();
             if is_size(words.get(n + 1)) || is_numbered { "N".to_owned() } else { masked_word(word) }
         });
         shown.collect::<Vec<_>>().join(" ").trim_end().to_owned()

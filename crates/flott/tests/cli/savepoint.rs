@@ -98,6 +98,27 @@ fn a_savepoint_is_shown() {
 }
 
 #[test]
+fn what_is_damaged_is_named() {
+    let folder = TempDir::new().unwrap();
+    savepoint(folder.path());
+    let verified = said(folder.path(), &["verify", "sp-1"]);
+    assert!(verified.starts_with("`sp-1` is whole: ") && verified.ends_with(" in 3 files\n"), "{verified}");
+    let mut files = Vec::new();
+    for entry in fs::read_dir(folder.path().join("sp-1/user-counts")).unwrap() {
+        files.push(entry.unwrap().path());
+    }
+    files.sort();
+    let mut content = fs::read(&files[0]).unwrap();
+    content[100] ^= 1;
+    fs::write(&files[0], content).unwrap();
+    fs::remove_file(&files[1]).unwrap();
+    let name = |n: usize| files[n].file_name().unwrap().to_str().unwrap();
+    let damaged = call(folder.path(), &["verify", "sp-1"]);
+    assert_fails(&damaged, 3, &["of 3 files of `sp-1` 2 cannot be used", name(0), "checksum", name(1), "is missing"]);
+    assert_fails(&call(folder.path(), &["verify", "nowhere"]), 1, &["`nowhere`", "check the path"]);
+}
+
+#[test]
 fn a_checkpoint_is_shown() {
     let (folder, job) = (TempDir::new().unwrap(), example("daily_files"));
     let run = [
@@ -121,6 +142,7 @@ fn a_checkpoint_is_shown() {
     let shown = said(folder.path(), &["inspect", path]);
     assert!(shown.starts_with("checkpoint ") && shown.contains("parallelism 2, 128 key groups, finished\n"), "{shown}");
     assert_eq!(said(folder.path(), &["inspect", &format!("{path}/_metadata")]), shown);
+    assert!(said(folder.path(), &["verify", path]).contains(" is whole: "));
     let shown: serde_json::Value = serde_json::from_str(&said(folder.path(), &["inspect", path, "--json"])).unwrap();
     let id: CheckpointId = serde_json::from_value(shown["metadata"]["checkpoint"].clone()).unwrap();
     assert!(id.0 > 0 && shown["kind"] == "checkpoint", "{shown}");

@@ -4,7 +4,7 @@ use super::operator::{SavepointOperator, position};
 use crate::folder::Folder;
 use crate::manifest::Manifest;
 use flott_core::config::IO_TMP_DIRS;
-use flott_core::{Configuration, Error, Result};
+use flott_core::{Configuration, Error, ErrorKind, Result};
 use flott_env::{Env, TempFolder};
 use flott_state::checkpoint::CheckpointMetadata;
 
@@ -135,6 +135,22 @@ impl Savepoint {
 
     pub(super) fn new(world: World, folder: Folder, manifest: Manifest) -> Savepoint {
         Savepoint { world, folder, manifest }
+    }
+
+    /// Reads every file through, and says what is wrong with those that are missing, cut off or not what was written.
+    ///
+    /// # Errors
+    /// `Unavailable` when the store does not answer.
+    pub fn verify(&self) -> Result<Vec<Error>> {
+        let mut damages = Vec::new();
+        for file in self.manifest.files() {
+            match self.world.env.block_on(self.folder.read_pieces(file, async |_| Ok(()))) {
+                Ok(()) => {}
+                Err(error) if error.kind() == ErrorKind::Corrupt => damages.push(error),
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(damages)
     }
 
     /// What it consists of.
