@@ -22,6 +22,7 @@ Options:
   --show METRICS     and at metrics, such as numRecordsIn,stateEntries
   --savepoints DIR   where the savepoint goes; none is taken when not given
   --drain            let all timers fire before the savepoint
+  --ttl HOURS        how long the visits of a page are remembered, 0 for ever; 1 when not given
   --version N        1, 2 or 3: the types of the job before and after a change, and after one that cannot be";
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -156,6 +157,7 @@ const HOUR_MS: i64 = 3_600_000;
 struct CountByUser<T> {
     totals: ValueState<T>,
     pages: MapState<String, u32>,
+    ttl: Option<Duration>,
 }
 
 impl<T: Remembered> KeyedProcessFunction for CountByUser<T> {
@@ -165,8 +167,7 @@ impl<T: Remembered> KeyedProcessFunction for CountByUser<T> {
 
     fn open(&mut self, cx: &mut KeyedOpenContext<'_, String>) -> Result<()> {
         self.totals = ValueState::register(cx.keyed_state(), "totals", None)?;
-        let ttl = StateTtl::new(Duration::from_millis(HOUR_MS as u64));
-        self.pages = MapState::register(cx.keyed_state(), "pages", Some(ttl))?;
+        self.pages = MapState::register(cx.keyed_state(), "pages", self.ttl.map(StateTtl::new))?;
         Ok(())
     }
 
@@ -199,12 +200,13 @@ fn run<T: Remembered>(env: &StreamExecutionEnvironment, args: &ParameterTool) ->
     env.configure("queryable-state.enable", "true");
     let times =
         WatermarkStrategy::for_monotonous_timestamps().with_timestamp_assigner(|v: &Visit, _| EventTime(v.time));
+    let ttl = Some(Duration::from_hours(args.get_or("ttl", 1u64)?)).filter(|ttl| !ttl.is_zero());
     env.read_csv::<Visit>(args.get("visits").unwrap_or("visits"))
         .monitor_continuously(Duration::from_millis(10))
         .uid("visits")
         .assign_timestamps_and_watermarks(times)
         .key_by_ref(|visit| &visit.user)
-        .process(CountByUser::<T> { totals: ValueState::default(), pages: MapState::default() })
+        .process(CountByUser::<T> { totals: ValueState::default(), pages: MapState::default(), ttl })
         .name("Count by user")
         .uid("counts")
         .print();

@@ -2,7 +2,7 @@
 //!
 //! A block of `sh` with a line that begins with `flott ` is run by the shell, and must print the block of `text` behind it.
 //! The blocks of a chapter are run one after the other in a folder with the job `page_views`, the folder `visits` and the
-//! savepoint `sp-1`, as `docs/inspecting-state.md` makes them, and two other examples.
+//! savepoint `sp-1`, as `docs/inspecting-state.md` makes them, two other examples, and the checkpoint of a first version.
 
 use super::example;
 use std::fs;
@@ -38,6 +38,8 @@ fn folder() -> TempDir {
     }
     fs::create_dir(folder.path().join("visits")).unwrap();
     fs::write(folder.path().join("visits/monday.csv"), VISITS).unwrap();
+    let older = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/fixtures/checkpoint-v1");
+    assert_eq!(shell(folder.path(), &format!("cp -r '{}' older", older.display())), "");
     let made =
         shell(folder.path(), "flott run --log-level warn page_views --savepoints made && mv made/savepoint-* sp-1");
     assert!(made.starts_with("stopped with made/savepoint-"), "{made}");
