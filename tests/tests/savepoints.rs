@@ -218,54 +218,146 @@ fn a_savepoint_while_the_job_goes_on_and_one_that_cannot_be_written() {
     assert!(error.to_string().contains("is over"), "{error}");
 }
 
-#[test]
-fn a_job_that_is_drained_closes_its_windows_and_commits_what_comes_of_them() {
-    let folder = tempfile::tempdir().unwrap();
-    let (output, savepoints) = (folder.path().join("output"), folder.path().join("savepoints"));
-    let env = environment(&[("parallelism.default", "2")]);
+/// What a window holds: the smallest and the largest number, and how many there are.
+type Range = (u64, u64, u64);
+
+const DRAINED_KEYS: u64 = 4;
+
+/// Numbers without end, in windows of which none ends by itself, and a timer for the end of time.
+fn windows(env: &StreamExecutionEnvironment, output: &Path) {
     let by_value =
         WatermarkStrategy::for_monotonous_timestamps().with_timestamp_assigner(|n: &u64, _| EventTime(*n as i64));
     let source =
         flott::connectors::DataGeneratorSource::new(|n| n).with_rate_limiter(RateLimiterStrategy::PerSecond(4000.0));
-    let numbers = env.from_source(source, by_value, "numbers").uid("numbers");
-    // No window ends by itself.
+    // One subtask, so that the numbers before a barrier are those up to some number.
+    let numbers = env.from_source(source, by_value, "numbers").set_parallelism(1).uid("numbers");
+    let by_key = |(n, _, _): &Range| n % DRAINED_KEYS;
     let counts = numbers
-        .key_by(|n: &u64| n % 4)
+        .map(|n| (n, n, 1))
+        .key_by(by_key)
         .window(TumblingEventTimeWindows::of(Duration::from_secs(1_000_000)))
-        .reduce_with(|a: u64, b: u64| a.max(b), Last)
+        .reduce_with(|a: Range, b: Range| (a.0.min(b.0), a.1.max(b.1), a.2 + b.2), Whole)
         .uid("counts");
-    counts.write_text(output.display().to_string()).with_rolling_policy(RollingPolicy::on_checkpoint()).uid("files");
-    std::fs::create_dir_all(&output).unwrap();
-    let job = env.execute_async("drained").unwrap();
-    while job.latest_checkpoint().is_none() {
-        job.wait_for(Duration::from_millis(10)).unwrap();
-    }
-    assert!(committed(&output).is_empty(), "no window has ended");
-    let path = job.stop_with_savepoint(true, savepoints.to_str(), SavepointFormat::Canonical).unwrap();
-    assert_eq!(job.wait().unwrap().status(), JobStatus::Finished);
-    let lines = committed(&output);
-    assert_eq!(lines.len(), 4, "one window of each key: {lines:?}");
-    assert!(std::fs::metadata(format!("{path}/manifest.json")).unwrap().is_file());
+    let ends = numbers.key_by(|n: &u64| n % DRAINED_KEYS).process(AtTheEnd).uid("ends");
+    let rolling = || RollingPolicy::on_checkpoint();
+    counts.write_text(output.join("counts").display().to_string()).with_rolling_policy(rolling()).uid("files");
+    ends.write_text(output.join("ends").display().to_string()).with_rolling_policy(rolling()).uid("end files");
 }
 
 /// Tells what a window holds.
 #[derive(Clone)]
-struct Last;
+struct Whole;
 
-impl ProcessWindowFunction for Last {
+impl ProcessWindowFunction for Whole {
     type Key = u64;
     type Window = TimeWindow;
-    type In = u64;
+    type In = Range;
     type Out = String;
 
     fn process(
         &mut self,
-        last: &[u64],
+        ranges: &[Range],
         cx: &mut WindowContext<'_, u64, TimeWindow>,
         out: &mut Collector<String>,
     ) -> Result<()> {
         let key = *cx.current_key()?;
-        last.iter().for_each(|last| out.collect(format!("{key} {last}")));
+        ranges.iter().for_each(|(min, max, count)| out.collect(format!("{key} {min} {max} {count}")));
         Ok(())
+    }
+}
+
+/// Says of each key when time is over.
+#[derive(Clone)]
+struct AtTheEnd;
+
+impl KeyedProcessFunction for AtTheEnd {
+    type Key = u64;
+    type In = u64;
+    type Out = String;
+
+    fn process(&mut self, _: u64, cx: &mut KeyedContext<'_, u64>, _: &mut Collector<String>) -> Result<()> {
+        cx.timer_service().register_event_time_timer(EventTime(i64::MAX - 1))?;
+        Ok(())
+    }
+
+    fn on_timer(&mut self, _: Timer, cx: &mut KeyedContext<'_, u64>, out: &mut Collector<String>) -> Result<()> {
+        let watermark = cx.timer_service().current_watermark();
+        assert_eq!(watermark, Watermark::MAX);
+        out.collect(cx.current_key()?.to_string());
+        Ok(())
+    }
+}
+
+/// Runs the windows until there is a checkpoint of this run, and then as `then` says.
+fn run_windows(folder: &Path, options: &[(&str, &str)], then: impl FnOnce(&flott::datastream::JobClient)) {
+    let env = environment(options);
+    env.configure("execution.checkpointing.dir", folder.join("checkpoints").display().to_string());
+    windows(&env, &folder.join("output"));
+    let job = env.execute_async("drained").unwrap();
+    while job.latest_checkpoint().is_none() {
+        job.wait_for(Duration::from_millis(10)).unwrap();
+    }
+    then(&job);
+    job.wait().unwrap();
+}
+
+/// Asserts that the lines are one window of each key with all numbers from `from` on. Returns the number behind the last.
+fn assert_whole(lines: &[String], from: u64) -> u64 {
+    let parse = |line: &String| -> Vec<u64> { line.split(' ').map(|part| part.parse().unwrap()).collect() };
+    let windows: Vec<Vec<u64>> = lines.iter().map(parse).collect();
+    assert_eq!(windows.len() as u64, DRAINED_KEYS, "one window of each key: {lines:?}");
+    let end = windows.iter().map(|window| window[2]).max().unwrap() + 1;
+    for window in &windows {
+        let numbers: Vec<u64> = (from..end).filter(|n| n % DRAINED_KEYS == window[0]).collect();
+        let all = [window[0], numbers[0], *numbers.last().unwrap(), numbers.len() as u64];
+        assert_eq!(window[..], all, "from {from} to {end}: {lines:?}");
+    }
+    end
+}
+
+#[test]
+fn a_job_that_is_drained_closes_its_windows_and_commits_what_comes_of_them() {
+    for (backend, other) in [("hashmap", "rocksdb"), ("rocksdb", "hashmap")] {
+        let folder = tempfile::tempdir().unwrap();
+        let savepoints = folder.path().join("savepoints").display().to_string();
+        let output = folder.path().join("output");
+        std::fs::create_dir_all(output.join("counts")).unwrap();
+        let mut path = String::new();
+        let mut stop = |job: &flott::datastream::JobClient, drain: bool| {
+            path = job.stop_with_savepoint(drain, Some(&savepoints), SavepointFormat::Canonical).unwrap();
+            assert_eq!(job.wait().unwrap().status(), JobStatus::Finished);
+            assert!(Path::new(&path).join("manifest.json").exists());
+            path.clone()
+        };
+
+        // Stopped and not drained: nothing fires. Killed after the restore, and restored again.
+        let mut stopped = String::new();
+        run_windows(folder.path(), &[("parallelism.default", "3"), ("state.backend.type", backend)], |job| {
+            stopped = stop(job, false);
+        });
+        let options =
+            [("parallelism.default", "2"), ("state.backend.type", other), ("execution.state-recovery.path", &*stopped)];
+        run_windows(folder.path(), &options, flott::datastream::JobClient::cancel);
+        assert!(committed(&output).is_empty(), "no window has ended");
+
+        let options =
+            [("parallelism.default", "1"), ("state.backend.type", other), ("execution.state-recovery.path", "latest")];
+        let mut drained = String::new();
+        run_windows(folder.path(), &options, |job| drained = stop(job, true));
+        let first = committed(&output.join("counts"));
+        let end = assert_whole(&first, 0);
+        assert_eq!(committed(&output.join("ends")), ["0", "1", "2", "3"]);
+
+        // Whoever goes on all the same starts with empty windows behind what was drained.
+        let options = [
+            ("parallelism.default", "2"),
+            ("state.backend.type", backend),
+            ("execution.state-recovery.path", &*drained),
+        ];
+        run_windows(folder.path(), &options, |job| drop(stop(job, true)));
+        let mut second = committed(&output.join("counts"));
+        second.retain(|line| !first.contains(line));
+        assert_whole(&second, end);
+        assert_eq!(committed(&output.join("ends")), ["0", "0", "1", "1", "2", "2", "3", "3"]);
     }
 }

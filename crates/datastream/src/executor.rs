@@ -1,10 +1,12 @@
 //! How a finished graph is run: the seam between the language plane and whatever runs jobs. The facade crate
 //! implements it with a mini cluster in this process.
 
+use crate::StateOf;
 use flott_api::{JobStatus, RuntimeMode};
 use flott_core::{Configuration, JobId, KeyHash, Result, SavepointRequest};
 use flott_graph::{JobSettings, StreamGraph};
 use flott_state::keyed::{StateAnswer, StateQuery};
+use std::io::Write;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -47,6 +49,11 @@ pub trait JobControl: Send + Sync {
     /// # Errors
     /// Why that cannot be said.
     fn query(&self, uid: &str, hash: KeyHash, query: StateQuery) -> Result<StateAnswer>;
+    /// Answers a question in SQL about the job's state in lines of JSON, blocking this thread.
+    ///
+    /// # Errors
+    /// Why it cannot be answered.
+    fn query_sql(&self, of: StateOf, sql: &str, out: &mut (dyn Write + Send)) -> Result<()>;
     /// Waits, blocking this thread, until the job has reached a terminal state, at most for `limit` if one is given.
     /// Returns the state reached (not terminal if the limit came first).
     ///

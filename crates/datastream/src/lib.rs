@@ -55,6 +55,7 @@ pub use file_stream_sink::FileStreamSink;
 pub use interval_join::{IntervalJoin, IntervalJoined};
 pub use join::{JoinedStreams, WindowedJoin};
 pub use keyed::KeyedStream;
+pub use queries::StateOf;
 pub use sinks::DataStreamSink;
 pub use sources::DataGenOptions;
 pub use stream::DataStream;

@@ -1,15 +1,25 @@
-//! Looking at the keyed state of a running job by key (Flink's queryable state).
+//! Looking at the keyed state of a running job: by key (Flink's queryable state), and by SQL.
 
 use crate::JobClient;
 use flott_core::schema::{Decoder, Schema};
 use flott_core::{Data, Error, Key, KeyHash, Result, codec, error::ResultExt};
 use flott_state::canonical::TableKind;
 use flott_state::keyed::{StateAnswer, StateQuery};
+use std::io::Write;
+
+/// Which state of a running job a question in SQL is about. Either is what all records up to one moment have made of it, in
+/// all subtasks alike.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StateOf {
+    /// That of the latest complete checkpoint. The job does nothing for it.
+    LatestCheckpoint,
+    /// That of now: the job takes a savepoint for the question, and goes on.
+    Now,
+}
 
 /// Each is answered by the task that owns the key, between two batches: what is seen is what all records up to one moment
 /// have made of it, whether or not a checkpoint has it yet. The job must allow it (`queryable-state.enable`), and its
-/// operator needs a uid. For many keys at once, or by SQL, take a savepoint or ask the latest checkpoint
-/// (`flott savepoint query`), which costs the job nothing.
+/// operator needs a uid. For many keys at once ask in SQL.
 impl JobClient {
     /// The value of a key in the state `state` of the operator with this uid; also that of reducing state, and the
     /// accumulator of aggregating state.
@@ -61,6 +71,20 @@ impl JobClient {
         let windows = decoder::<W>(&answer, &[TableKind::Value], &answer.state.table.namespace)?;
         let values = decoder::<V>(&answer, &[TableKind::Value], &answer.state.table.value)?;
         answer.rows.iter().map(|row| Ok((windows.from_bytes(row.namespace)?, values.from_bytes(row.value)?))).collect()
+    }
+
+    /// Asks all state of the job in SQL and writes what is answered to `out`, a JSON object a line, without the columns that
+    /// are null. A state is the table `<uid>.<state>`, as for `flott savepoint query`.
+    ///
+    /// The stream goes on. One question is worked on at a time, within `flott.queryable-state.sql.memory` and
+    /// `flott.queryable-state.sql.timeout`; for that time the state is on the local disk as tables, in a folder of
+    /// `io.tmp.dirs`. Needs the cargo feature `query` of the crate `flott`.
+    ///
+    /// # Errors
+    /// `Invalid` when the job does not allow it, was built without SQL, or the statement is wrong; `Unavailable` when the job
+    /// does not run or has no checkpoint yet; `Limit` when it takes too much memory or time, after some lines perhaps.
+    pub fn query_sql(&self, of: StateOf, sql: &str, out: &mut (dyn Write + Send)) -> Result<()> {
+        self.control().query_sql(of, sql, out)
     }
 
     fn query<K: Key>(&self, uid: &str, state: &str, key: &K) -> Result<StateAnswer> {

@@ -8,6 +8,9 @@ struct Readme;
 #[doc = include_str!("../../../docs/checkpoints.md")]
 struct Checkpoints;
 
+#[doc = include_str!("../../../docs/choosing-a-state-backend.md")]
+struct ChoosingAStateBackend;
+
 #[doc = include_str!("../../../docs/configuration.md")]
 struct Configuration;
 
@@ -23,14 +26,23 @@ struct FileSink;
 #[doc = include_str!("../../../docs/getting-started.md")]
 struct GettingStarted;
 
+#[doc = include_str!("../../../docs/inspecting-state.md")]
+struct InspectingState;
+
 #[doc = include_str!("../../../docs/metrics.md")]
 struct Metrics;
 
 #[doc = include_str!("../../../docs/operating.md")]
 struct Operating;
 
+#[doc = include_str!("../../../docs/sizing-state.md")]
+struct SizingState;
+
 #[doc = include_str!("../../../docs/state.md")]
 struct State;
 
 #[doc = include_str!("../../../docs/time-and-watermarks.md")]
 struct TimeAndWatermarks;
+
+#[doc = include_str!("../../../docs/watching-state.md")]
+struct WatchingState;

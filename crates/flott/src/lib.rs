@@ -21,6 +21,8 @@ mod logging;
 pub mod minicluster;
 mod progress;
 mod prometheus;
+#[cfg(feature = "query")]
+mod sql;
 mod state_backends;
 
 pub use cli::ParameterTool;

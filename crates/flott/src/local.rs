@@ -8,8 +8,8 @@ use flott_api::JobStatus;
 use flott_api::metrics::MetricRegistry;
 use flott_core::config::{IGNORE_UNCLAIMED_STATE, METRICS_PROMETHEUS_PORT, SAVEPOINT_DIFF};
 use flott_core::{Configuration, JobId, KeyHash, ProcessingTime, Result, SavepointRequest};
-use flott_datastream::StreamExecutionEnvironment;
 use flott_datastream::executor::{JobControl, JobExecutor, JobSubmission};
+use flott_datastream::{StateOf, StreamExecutionEnvironment};
 use flott_env::{Env, Task};
 use flott_jobmanager::JobHandle;
 use flott_state::checkpoint::{CheckpointStorage, Fate};
@@ -189,6 +189,19 @@ impl JobControl for LocalJob {
 
     fn query(&self, uid: &str, hash: KeyHash, query: StateQuery) -> Result<StateAnswer> {
         self.cluster.env().block_on(self.handle.query(uid, hash, query))
+    }
+
+    #[cfg(feature = "query")]
+    fn query_sql(&self, of: StateOf, sql: &str, out: &mut (dyn Write + Send)) -> Result<()> {
+        crate::sql::ask(self.cluster.env(), &self.handle, &self.storage, of, sql, out)
+    }
+
+    #[cfg(not(feature = "query"))]
+    fn query_sql(&self, _: StateOf, _: &str, _: &mut (dyn Write + Send)) -> Result<()> {
+        Err(flott_core::Error::invalid(
+            "this job was built without SQL; build it with the cargo feature `query` of the crate `flott`, or take a savepoint \
+             and ask that",
+        ))
     }
 
     fn wait(&self, limit: Option<Duration>) -> Result<JobStatus> {

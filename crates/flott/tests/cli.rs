@@ -7,6 +7,11 @@
     reason = "the binary is run as a process, on real files"
 )]
 
+#[path = "cli/book.rs"]
+mod book;
+#[cfg(feature = "query")]
+#[path = "cli/running.rs"]
+mod running;
 #[path = "cli/savepoint.rs"]
 mod savepoint;
 

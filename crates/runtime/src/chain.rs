@@ -2,19 +2,22 @@
 //!
 //! Nodes stand in an order in which each comes before those it feeds, so the rest of the slice behind a node is
 //! where its output goes: no reference counting, no locks.
+//!
+//! What waits on its way out is asked for and sent in [`exits`]; the keyed state of all operators is looked after in [`state`].
+
+mod exits;
+mod state;
 
 use crate::exchange::Port;
 use crate::metrics::HotKeyGauges;
 use crate::sink::SinkTask;
 use flott_api::{Operator, OperatorContext, Output, Progress, Readiness};
-use flott_core::error::ResultExt;
 use flott_core::{Batch, Element, Error, ProcessingTime, Result, Watermark};
-use flott_state::WorkingSet;
 use flott_state::checkpoint::{LocalStores, StoreFolder};
 use std::cell::Cell;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::Context;
 
 /// Where a node's output goes.
 #[derive(Clone)]
@@ -136,69 +139,6 @@ impl Chain {
         })
     }
 
-    /// How many entries operators have had looked up in stores so far.
-    pub(crate) fn looked_up(&self) -> u64 {
-        self.nodes.iter().filter_map(|node| node.cx.keyed.as_ref()).map(|keyed| keyed.looked_up()).sum()
-    }
-
-    /// Shows the hot keys of all operators as they are now, and says whether there are any.
-    pub(crate) fn show_hot_keys(&mut self, now: ProcessingTime) -> bool {
-        let mut any = false;
-        for node in &mut self.nodes {
-            if let (Some(gauges), Some(keyed)) = (&mut node.hot_keys, &mut node.cx.keyed) {
-                gauges.show(keyed.hot_keys(now));
-                any |= !gauges.is_empty();
-            }
-        }
-        any
-    }
-
-    /// Has keyed state make memory free where too much is in use.
-    pub(crate) fn settle(&mut self) -> Result<()> {
-        for node in &mut self.nodes {
-            if let Some(keyed) = &mut node.cx.keyed {
-                keyed.settle().in_context(|| format!("operator `{}`", node.cx.info.operator_name))?;
-            }
-        }
-        Ok(())
-    }
-
-    /// Whether there is memory for more. The task is woken when that may have changed, and when memory is to be made free.
-    pub(crate) fn poll_room(&self, task: &mut Context<'_>) -> Poll<()> {
-        let mut room = Poll::Ready(());
-        // All are asked, so that each knows whom to wake.
-        for set in self.working_sets() {
-            if set.poll_room(task).is_pending() {
-                room = Poll::Pending;
-            }
-        }
-        room
-    }
-
-    /// Whether [`Chain::settle`] would do something.
-    pub(crate) fn is_to_settle(&self) -> bool {
-        self.working_sets().any(WorkingSet::is_to_settle)
-    }
-
-    /// How many rows are best worked on at once, so that the state they need fits into memory.
-    pub(crate) fn batch_rows(&self) -> usize {
-        self.working_sets().map(WorkingSet::batch_rows).min().unwrap_or(usize::MAX)
-    }
-
-    fn working_sets(&self) -> impl Iterator<Item = &WorkingSet> {
-        self.nodes.iter().filter_map(|node| node.cx.keyed.as_ref()).map(|keyed| keyed.working_set())
-    }
-
-    /// In batch mode, when all of the head's timers have fired: forgets the keys so far and begins with the next ones.
-    pub(crate) fn forget_keys(&mut self) {
-        if let Some(Node { cx, .. }) = self.nodes.first_mut() {
-            if let Some(keyed) = &mut cx.keyed {
-                keyed.clear();
-            }
-            cx.watermark = Watermark::MIN;
-        }
-    }
-
     /// All of the head's timers have fired: passes the watermark through the chain.
     pub(crate) fn pass_watermark(&mut self, watermark: Watermark) -> Result<()> {
         if self.has_head() {
@@ -275,76 +215,6 @@ impl Chain {
             Exit::Sink(sink) => sink.next_wakeup(),
         });
         nodes.chain(sinks).min()
-    }
-
-    /// Puts `element` behind everything emitted, on every channel out of the task.
-    pub(crate) fn broadcast(&mut self, element: &Element) -> Result<()> {
-        self.exits.iter_mut().try_for_each(|e| e.broadcast(element))
-    }
-
-    /// How many rows have come to a way out so far, on the average of all of them.
-    pub(crate) fn rows_emitted(&self) -> u64 {
-        self.exits.iter().map(Exit::rows_emitted).sum::<u64>() / self.exits.len().max(1) as u64
-    }
-
-    /// Makes batches of all rows on their way out.
-    pub(crate) fn seal(&mut self) -> Result<()> {
-        self.exits.iter_mut().try_for_each(|e| match e {
-            Exit::Port(port) => port.seal(),
-            Exit::Sink(_) => Ok(()),
-        })
-    }
-
-    /// Whether rows wait to become a batch.
-    pub(crate) fn has_open(&self) -> bool {
-        self.exits.iter().any(|e| matches!(e, Exit::Port(port) if port.has_open()))
-    }
-
-    /// Whether something waits to be sent.
-    pub(crate) fn has_sealed(&self) -> bool {
-        self.exits.iter().any(|e| matches!(e, Exit::Port(port) if port.has_sealed()))
-    }
-
-    /// Whether something waits to be written by a sink.
-    pub(crate) fn has_pending(&self) -> bool {
-        self.exits.iter().any(|e| matches!(e, Exit::Sink(sink) if sink.has_pending()))
-    }
-
-    /// Lets sinks write what they have been given.
-    pub(crate) async fn write_pending(&mut self) -> Result<()> {
-        for exit in &mut self.exits {
-            if let Exit::Sink(sink) = exit {
-                sink.write_pending().await?;
-            }
-        }
-        Ok(())
-    }
-
-    /// Whether a barrier or the end waits to be sent on a way on which it may overtake.
-    pub(crate) fn can_overtake(&self) -> bool {
-        self.exits.iter().any(|e| matches!(e, Exit::Port(port) if port.can_overtake()))
-    }
-
-    /// Sends barriers and ends that wait, and all before them, room or not, where they may overtake.
-    pub(crate) fn overtake(&mut self) {
-        for exit in &mut self.exits {
-            if let Exit::Port(port) = exit {
-                port.overtake();
-            }
-        }
-    }
-
-    /// Sends what can be sent without waiting.
-    pub(crate) fn try_flush(&mut self, task: &mut Context<'_>) -> Poll<()> {
-        let mut done = Poll::Ready(());
-        for exit in &mut self.exits {
-            if let Exit::Port(port) = exit
-                && port.poll_flush(task).is_pending()
-            {
-                done = Poll::Pending;
-            }
-        }
-        done
     }
 }
 

@@ -29,11 +29,19 @@ pub use processor::{
     IntoRow, NewState, OperatorWriter, Rows, Savepoint, SavepointOperator, SavepointWriter, Snapshot, StateRow,
 };
 #[cfg(feature = "query")]
-pub use query::{AnswerFormat, Query};
+pub use query::{AnswerFormat, Query, QueryLimits};
 pub use reader::TableReader;
 pub use writer::{TableWriter, WrittenTable};
 
 /// The examples of the book.
 #[cfg(doctest)]
-#[doc = include_str!("../../../docs/savepoints.md")]
-struct Book;
+mod book {
+    #[doc = include_str!("../../../docs/migrating-state.md")]
+    struct MigratingState;
+
+    #[doc = include_str!("../../../docs/repairing-state.md")]
+    struct RepairingState;
+
+    #[doc = include_str!("../../../docs/savepoints.md")]
+    struct Savepoints;
+}

@@ -7,31 +7,51 @@ use crate::folder::Folder;
 use crate::layout::Layout;
 use crate::manifest::{Manifest, OperatorEntry, StateEntry};
 use datafusion::arrow::array::{Array, ArrayRef, RecordBatch};
+use datafusion::arrow::error::ArrowError;
 use datafusion::arrow::json::LineDelimitedWriter;
 use datafusion::arrow::util::display::{ArrayFormatter, FormatOptions};
 use datafusion::arrow::util::pretty::pretty_format_batches;
-use datafusion::catalog::{CatalogProvider, MemoryCatalogProvider, MemorySchemaProvider, SchemaProvider};
+use datafusion::catalog::{
+    CatalogProvider, MemoryCatalogProvider, MemorySchemaProvider, SchemaProvider, TableProvider,
+};
+use datafusion::datasource::empty::EmptyTable;
 use datafusion::datasource::file_format::parquet::ParquetFormat;
 use datafusion::datasource::listing::{ListingOptions, ListingTable, ListingTableConfig, ListingTableUrl};
 use datafusion::error::DataFusionError;
 use datafusion::execution::runtime_env::RuntimeEnvBuilder;
 use datafusion::physical_plan::SendableRecordBatchStream;
 use datafusion::prelude::{SQLOptions, SessionConfig, SessionContext};
+use flott_core::config::ByteSize;
 use flott_core::{Error, Result, nearest};
 use futures_util::StreamExt;
 use std::collections::BTreeSet;
+use std::fmt::Display;
 use std::io::Write;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// Where the store of the savepoint is for DataFusion.
 const STORE: &str = "savepoint://folder";
 const CATALOG: &str = "savepoint";
 /// The schema of tables that are named without one. There is none.
 const NO_SCHEMA: &str = "savepoint";
-/// Memory that a query may take; one that needs more fails.
-const MEMORY_BYTES: usize = 1 << 30;
 /// Rows of a printed table: its columns are as wide as the widest value, so it is kept in memory.
 const PRINTED_ROWS: usize = 10_000;
+
+/// What a question may take. One that needs more fails.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct QueryLimits {
+    /// Memory, beside some for the files that are read.
+    pub memory: ByteSize,
+    /// Time for all of it, if there is a limit.
+    pub time: Option<Duration>,
+}
+
+impl Default for QueryLimits {
+    fn default() -> Self {
+        QueryLimits { memory: ByteSize(1 << 30), time: None }
+    }
+}
 
 /// How an answer is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,23 +68,24 @@ pub enum AnswerFormat {
 pub struct Query {
     session: SessionContext,
     tables: Vec<String>,
+    memory: ByteSize,
 }
 
 impl Query {
-    /// Opens the tables that `manifest` names in `folder`.
+    /// Opens the tables that `manifest` names in `folder`, for questions that may take so much memory each.
     ///
     /// # Errors
     /// `Corrupt` when a file is missing or cut off, with its path.
-    pub async fn open(folder: &Folder, manifest: &Manifest) -> Result<Query> {
+    pub async fn open(folder: &Folder, manifest: &Manifest, memory: ByteSize) -> Result<Query> {
         let mut config = SessionConfig::new()
             .with_information_schema(true)
             .with_default_catalog_and_schema(CATALOG, NO_SCHEMA)
             .with_create_default_catalog_and_schema(false);
         // Columns are called as the job's fields are, so upper case needs no quotes.
         config.options_mut().sql_parser.enable_ident_normalization = false;
-        let memory =
-            RuntimeEnvBuilder::new().with_memory_limit(MEMORY_BYTES, 1.0).build_arc().map_err(|e| failed(&e))?;
-        let session = SessionContext::new_with_config_rt(config, memory);
+        let bytes = usize::try_from(memory.0).unwrap_or(usize::MAX);
+        let runtime = RuntimeEnvBuilder::new().with_memory_limit(bytes, 1.0).build_arc().map_err(|e| failed(&e))?;
+        let session = SessionContext::new_with_config_rt(config, runtime);
         let url = ListingTableUrl::parse(STORE).map_err(|e| failed(&e))?;
         session.register_object_store(url.object_store().as_ref(), folder.store().clone());
         let catalog = MemoryCatalogProvider::new();
@@ -74,20 +95,19 @@ impl Query {
             let schema = unique(operator_name(operator), &mut schemas);
             let states = MemorySchemaProvider::new();
             let mut names = BTreeSet::new();
-            for state in operator.states.iter().filter(|state| !state.files.is_empty()) {
+            for state in &operator.states {
                 let name = unique(&state.name, &mut names);
                 for file in &state.files {
                     // A listing would leave out what is not there.
                     folder.look_for(file).await?;
                 }
-                let table = listing(folder, state)?;
-                states.register_table(name.clone(), Arc::new(table)).map_err(|e| failed(&e))?;
+                states.register_table(name.clone(), table(folder, state)?).map_err(|e| failed(&e))?;
                 tables.push(format!("{schema}.{name}"));
             }
             catalog.register_schema(&schema, Arc::new(states)).map_err(|e| failed(&e))?;
         }
         session.register_catalog(CATALOG, Arc::new(catalog));
-        Ok(Query { session, tables })
+        Ok(Query { session, tables, memory })
     }
 
     /// The names of the tables, in the order of the manifest.
@@ -184,12 +204,13 @@ impl Query {
     fn wrong(&self, error: &DataFusionError) -> Error {
         match error.find_root() {
             DataFusionError::ResourcesExhausted(why) => {
-                Error::limit(format!("the query needs more than {} MiB: {why}; ask for less", MEMORY_BYTES >> 20))
+                Error::limit(format!("the question needs more memory than {}: {why}; ask for less", self.memory))
             }
             DataFusionError::ObjectStore(why) => {
                 Error::corrupt(format!("a file of the savepoint cannot be read: {why}"))
             }
-            DataFusionError::ParquetError(why) => Error::corrupt(format!("a file of the savepoint is damaged: {why}")),
+            DataFusionError::ParquetError(why) => damaged(why),
+            DataFusionError::ArrowError(why, _) if matches!(**why, ArrowError::ParquetError(_)) => damaged(why),
             root => {
                 let why = root.strip_backtrace();
                 let hint =
@@ -198,6 +219,11 @@ impl Query {
             }
         }
     }
+}
+
+/// A file cannot be read as what it was written as.
+fn damaged(why: &impl Display) -> Error {
+    Error::corrupt(format!("a file of the savepoint is damaged: {why}; take another savepoint"))
 }
 
 /// A value of a line of comma-separated ones.
@@ -209,18 +235,20 @@ fn quoted(text: &str) -> String {
     }
 }
 
-/// The table of a state: all its files.
-fn listing(folder: &Folder, state: &StateEntry) -> Result<ListingTable> {
+/// The table of a state: all its files. One that nothing was in has none, and its columns all the same.
+fn table(folder: &Folder, state: &StateEntry) -> Result<Arc<dyn TableProvider>> {
+    let columns = Layout::new(&state.table)?.arrow;
+    if state.files.is_empty() {
+        return Ok(Arc::new(EmptyTable::new(columns)));
+    }
     let path = |file: &crate::TableFile| {
         let url = format!("{STORE}/{}", url_encoded(folder.path_of(&file.path).as_ref()));
         ListingTableUrl::parse(url).map_err(|e| failed(&e))
     };
     let paths = state.files.iter().map(path).collect::<Result<Vec<_>>>()?;
     let options = ListingOptions::new(Arc::new(ParquetFormat::default())).with_file_extension("");
-    let config = ListingTableConfig::new_with_multi_paths(paths)
-        .with_listing_options(options)
-        .with_schema(Layout::new(&state.table)?.arrow);
-    ListingTable::try_new(config).map_err(|e| failed(&e))
+    let config = ListingTableConfig::new_with_multi_paths(paths).with_listing_options(options).with_schema(columns);
+    Ok(Arc::new(ListingTable::try_new(config).map_err(|e| failed(&e))?))
 }
 
 /// A path as a URL holds it, in which nothing is a pattern or an escape.

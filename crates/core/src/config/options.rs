@@ -97,6 +97,10 @@ options! {
         "The checkpoint to start from: `latest` or a path.";
     QUERYABLE_STATE: bool = "queryable-state.enable", "false",
         "Whether the keyed state of the running job may be looked at by key, through its client. A question is answered between two batches; 64 may be under way at once.";
+    SQL_MEMORY: ByteSize = "flott.queryable-state.sql.memory", "64 mb",
+        "Memory that a question in SQL about the state of the running job may take; one that needs more fails. Beside it, a checkpoint of hashmap is read with the encoded state of one subtask in memory at a time.";
+    SQL_TIMEOUT: Duration = "flott.queryable-state.sql.timeout", "1 min",
+        "How long a question in SQL about the state of the running job may take, from when it is its turn; files of older checkpoints are deleted behind it.";
     SAVEPOINT_DIFF: String = "flott.savepoint.diff", "",
         "A savepoint or checkpoint to compare the job with: it says what would become of each operator and state, and ends without running anything. `flott savepoint diff` sets it.";
     IGNORE_UNCLAIMED_STATE: bool = "execution.state-recovery.ignore-unclaimed-state", "false",

@@ -48,6 +48,10 @@ impl JobControl for Done {
     fn savepoint(&self, _: flott_core::SavepointRequest) -> Result<String> {
         Err(flott_core::Error::unavailable("no job runs"))
     }
+    fn query_sql(&self, _: crate::StateOf, _: &str, _: &mut (dyn std::io::Write + Send)) -> Result<()> {
+        Err(flott_core::Error::unavailable("no job runs"))
+    }
+
     fn wait(&self, _: Option<Duration>) -> Result<JobStatus> {
         Ok(JobStatus::Finished)
     }

@@ -35,7 +35,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::{Semaphore, mpsc, watch};
+use tokio::sync::{Mutex, Semaphore, mpsc, watch};
 use tracing::Instrument;
 
 /// How long a restart waits for what the tasks before it have left behind to be deleted.
@@ -106,6 +106,7 @@ impl Prepared {
         let (wish, wishes) = watch::channel(Wish::Run);
         let (savepoints, asked) = mpsc::channel(SAVEPOINTS_MAX);
         let (questions, questioned) = mpsc::channel(QUERIES_MAX);
+        let (turn, checkpoints) = (Arc::<Mutex<()>>::default(), self.checkpoints.clone());
         let driver = Driver {
             started: self.env.now(),
             env: self.env.clone(),
@@ -117,19 +118,21 @@ impl Prepared {
             discoveries: FuturesUnordered::new(),
             storage: FuturesUnordered::new(),
             waiting: Waiting::default(),
+            turn: turn.clone(),
             master: self.master,
         };
         let span = tracing::info_span!("job", job_id = %job.id, job_name = %job.name);
         self.env.spawn(driver.run(events, wishes, asked, questioned).instrument(span)).detach();
         JobHandle {
-            id: job.id,
-            name: job.name.clone(),
+            job,
             report: self.report,
             view: watch_view,
             wish: Arc::new(wish),
             savepoints,
             questions,
             queries: Arc::new(Semaphore::new(QUERIES_MAX)),
+            checkpoints,
+            turn,
         }
     }
 }
@@ -150,6 +153,8 @@ struct Driver {
     storage: Background,
     /// Savepoints that somebody waits for.
     waiting: Waiting,
+    /// Held by who reads a checkpoint, and by who deletes one.
+    turn: Arc<Mutex<()>>,
     master: JobMaster,
 }
 
@@ -242,7 +247,7 @@ impl Driver {
                 None
             }
             Action::Discard(checkpoints, files) => {
-                self.storage.push(Box::pin(discard(self.checkpoints.clone(), checkpoints, files)));
+                self.storage.push(Box::pin(discard(self.turn.clone(), self.checkpoints.clone(), checkpoints, files)));
                 None
             }
             Action::Sweep(keep) => {
@@ -408,8 +413,14 @@ async fn discover(
     Some(MasterEvent::Discovered(attempt, operator, found.and_then(|found| found)))
 }
 
-/// Metadata first: a checkpoint whose files are gone must not look complete.
-async fn discard(storage: JobCheckpoints, checkpoints: Vec<CheckpointId>, files: Vec<String>) -> Option<MasterEvent> {
+/// Metadata first: a checkpoint whose files are gone must not look complete. Waits for who reads a checkpoint.
+async fn discard(
+    turn: Arc<Mutex<()>>,
+    storage: JobCheckpoints,
+    checkpoints: Vec<CheckpointId>,
+    files: Vec<String>,
+) -> Option<MasterEvent> {
+    let _turn = turn.lock().await;
     let deleted = async {
         // Newest first: whether they are ours to delete is asked for the newest.
         for id in checkpoints.into_iter().rev() {

@@ -1,6 +1,6 @@
 //! A running job, as others see it: its state, its numbers, and the few things that can be asked of it.
 
-use super::description::Place;
+use super::description::{JobDescription, Place};
 use super::error::copy_of;
 use super::exceptions::ExceptionHistory;
 use super::query::Question;
@@ -8,12 +8,12 @@ use super::savepoint::Asked;
 use super::status::TaskStatus;
 use crate::checkpoint::CheckpointStats;
 use flott_api::JobStatus;
-use flott_core::{AttemptId, Error, JobId, ProcessingTime, Result};
-use flott_state::checkpoint::RestoreReport;
+use flott_core::{AttemptId, Configuration, Error, JobId, ProcessingTime, Result};
+use flott_state::checkpoint::{JobCheckpoints, RestoreReport};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::{Semaphore, mpsc, watch};
+use tokio::sync::{Mutex, Semaphore, mpsc, watch};
 
 /// What a job looks like at one moment. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -60,8 +60,7 @@ pub(super) enum Wish {
 /// A job that was started. Cheap to clone. The job goes on when all handles are dropped.
 #[derive(Clone)]
 pub struct JobHandle {
-    pub(super) id: JobId,
-    pub(super) name: Arc<str>,
+    pub(super) job: Arc<JobDescription>,
     pub(super) report: Option<Arc<RestoreReport>>,
     pub(super) view: watch::Receiver<JobView>,
     pub(super) wish: Arc<watch::Sender<Wish>>,
@@ -69,17 +68,25 @@ pub struct JobHandle {
     pub(super) questions: mpsc::Sender<Question>,
     /// One for each question that may be under way.
     pub(super) queries: Arc<Semaphore>,
+    pub(super) checkpoints: JobCheckpoints,
+    /// Held by who reads a checkpoint, and by who deletes one.
+    pub(super) turn: Arc<Mutex<()>>,
 }
 
 impl JobHandle {
     /// Which job.
     pub fn id(&self) -> JobId {
-        self.id
+        self.job.id
     }
 
     /// Its name.
     pub fn name(&self) -> &str {
-        &self.name
+        &self.job.name
+    }
+
+    /// What the user has set.
+    pub fn config(&self) -> &Configuration {
+        &self.job.config
     }
 
     /// What became of each operator of the checkpoint that the job started from, if it started from one.
@@ -135,7 +142,7 @@ impl JobHandle {
         match outcome.as_deref() {
             Some(Ok(result)) => Ok(result.clone()),
             Some(Err(error)) => Err(copy_of(error)),
-            None => Err(Error::internal(format!("the job master of job `{}` went away", self.name))),
+            None => Err(Error::internal(format!("the job master of job `{}` went away", self.name()))),
         }
     }
 

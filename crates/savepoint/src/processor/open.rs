@@ -4,7 +4,7 @@ use super::operator::{SavepointOperator, position};
 use crate::folder::Folder;
 use crate::manifest::Manifest;
 use flott_core::config::IO_TMP_DIRS;
-use flott_core::{Configuration, Error, Result};
+use flott_core::{Configuration, Error, ErrorKind, Result};
 use flott_env::{Env, TempFolder};
 use flott_state::checkpoint::CheckpointMetadata;
 
@@ -137,6 +137,22 @@ impl Savepoint {
         Savepoint { world, folder, manifest }
     }
 
+    /// Reads every file through, and says what is wrong with those that are missing, cut off or not what was written.
+    ///
+    /// # Errors
+    /// `Unavailable` when the store does not answer.
+    pub fn verify(&self) -> Result<Vec<Error>> {
+        let mut damages = Vec::new();
+        for file in self.manifest.files() {
+            match self.world.env.block_on(self.folder.read_pieces(file, async |_| Ok(()))) {
+                Ok(()) => {}
+                Err(error) if error.kind() == ErrorKind::Corrupt => damages.push(error),
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(damages)
+    }
+
     /// What it consists of.
     pub fn manifest(&self) -> &Manifest {
         &self.manifest
@@ -173,7 +189,8 @@ impl Savepoint {
     /// # Errors
     /// As [`crate::Query::open`].
     pub fn tables(&self) -> Result<Vec<String>> {
-        let query = self.world.env.block_on(crate::Query::open(&self.folder, &self.manifest))?;
+        let memory = crate::QueryLimits::default().memory;
+        let query = self.world.env.block_on(crate::Query::open(&self.folder, &self.manifest, memory))?;
         Ok(query.tables().to_vec())
     }
 
@@ -182,10 +199,29 @@ impl Savepoint {
     /// # Errors
     /// As [`crate::Query::open`] and [`crate::Query::run`].
     pub fn query(&self, sql: &str, format: crate::AnswerFormat, out: &mut (dyn std::io::Write + Send)) -> Result<()> {
-        self.world.env.block_on(async {
-            let query = crate::Query::open(&self.folder, &self.manifest).await?;
+        self.query_within(crate::QueryLimits::default(), sql, format, out)
+    }
+
+    /// As [`Savepoint::query`], within these limits.
+    ///
+    /// # Errors
+    /// As [`Savepoint::query`]; `Limit` when it takes too long, after a part of the answer perhaps.
+    pub fn query_within(
+        &self,
+        limits: crate::QueryLimits,
+        sql: &str,
+        format: crate::AnswerFormat,
+        out: &mut (dyn std::io::Write + Send),
+    ) -> Result<()> {
+        let env = &self.world.env;
+        let answer = async {
+            let query = crate::Query::open(&self.folder, &self.manifest, limits.memory).await?;
             query.run(sql, format, out).await
-        })
+        };
+        let Some(time) = limits.time else { return env.block_on(answer) };
+        let too_long =
+            || Error::limit(format!("the question took longer than the {time:?} that were left; ask for less"));
+        env.block_on(env.timeout(time, answer)).ok_or_else(too_long)?
     }
 }
 

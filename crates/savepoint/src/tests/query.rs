@@ -2,7 +2,8 @@
 
 use super::tables::write;
 use crate::{
-    AnswerFormat, Chunk, Folder, Manifest, OperatorEntry, Query, Row, StateEntry, TableFile, TableKind, TableSchema,
+    AnswerFormat, Chunk, Folder, Manifest, OperatorEntry, Query, QueryLimits, Row, StateEntry, TableFile, TableKind,
+    TableSchema,
 };
 use flott_core::schema::Schema;
 use flott_core::{CheckpointId, ErrorKind, JobId, MaxParallelism, OperatorId, ProcessingTime, codec};
@@ -55,16 +56,24 @@ async fn savepoint() -> (Folder, Manifest) {
             max_parallelism: MaxParallelism::new(128).unwrap(),
             finished: vec![false],
             coordinator: None,
-            states: vec![StateEntry {
-                name: "Totals".into(),
-                table,
-                ttl_ms: None,
-                redistribution: None,
-                files: tables,
-            }],
+            states: [("Totals", tables), ("empty", Vec::new())]
+                .map(|(name, files)| StateEntry {
+                    name: name.into(),
+                    table: table.clone(),
+                    ttl_ms: None,
+                    redistribution: None,
+                    files,
+                })
+                .into(),
         });
     }
     (folder, Manifest::new(JobId([7; 16]), "job", CheckpointId(1), ProcessingTime(0), operators))
+}
+
+const TABLES: [&str; 4] = ["user_counts.totals", "user_counts.empty", "count_by_user_.totals", "count_by_user_.empty"];
+
+async fn open(folder: &Folder, manifest: &Manifest) -> flott_core::Result<Query> {
+    Query::open(folder, manifest, QueryLimits::default().memory).await
 }
 
 async fn ask(query: &Query, sql: &str, format: AnswerFormat) -> flott_core::Result<String> {
@@ -76,8 +85,8 @@ async fn ask(query: &Query, sql: &str, format: AnswerFormat) -> flott_core::Resu
 #[tokio::test]
 async fn states_are_tables() {
     let (folder, manifest) = savepoint().await;
-    let query = Query::open(&folder, &manifest).await.unwrap();
-    assert_eq!(query.tables(), ["user_counts.totals", "count_by_user_.totals"]);
+    let query = open(&folder, &manifest).await.unwrap();
+    assert_eq!(query.tables(), TABLES);
     let json = |sql: &'static str| ask(&query, sql, AnswerFormat::JsonLines);
     let found = json("SELECT count(*) AS n, sum(count) AS counts, max(meanSeconds) AS mean FROM user_counts.totals");
     assert_eq!(found.await.unwrap(), "{\"n\":200,\"counts\":9900,\"mean\":0.5}\n");
@@ -91,9 +100,72 @@ async fn states_are_tables() {
 }
 
 #[tokio::test]
+async fn a_state_without_rows_is_an_empty_table_with_its_columns() {
+    let (folder, manifest) = savepoint().await;
+    let query = open(&folder, &manifest).await.unwrap();
+    let csv = |sql: &'static str| ask(&query, sql, AnswerFormat::Csv);
+    assert_eq!(csv("SELECT key, meanSeconds FROM user_counts.empty").await.unwrap(), "key,meanSeconds\n");
+    let both = "SELECT count(*) AS n FROM user_counts.totals t LEFT JOIN user_counts.empty e ON t.key = e.key WHERE e.key IS NULL";
+    assert_eq!(csv(both).await.unwrap(), "n\n200\n");
+    let columns = csv("DESCRIBE user_counts.empty").await.unwrap();
+    assert_eq!(columns, csv("DESCRIBE user_counts.totals").await.unwrap());
+}
+
+#[tokio::test]
+async fn fields_of_a_struct_that_may_be_absent_have_their_types() {
+    #[derive(Serialize, Deserialize)]
+    struct Seen {
+        count: u64,
+        page: Option<String>,
+    }
+    let folder = Folder::new(Arc::new(InMemory::new()), "sp").unwrap();
+    let table = TableSchema::new(TableKind::Value, Schema::of::<Option<Seen>>()).key(Schema::String);
+    let mut chunk = Chunk::new();
+    for (key, seen) in [
+        ("a", Some(Seen { count: 7, page: Some("/".into()) })),
+        ("b", None),
+        ("c", Some(Seen { count: 1, page: None })),
+    ] {
+        let (key, value) = (codec::to_bytes(key).unwrap(), codec::to_bytes(&seen).unwrap());
+        chunk.push(Row { key: &key, value: &value, ..Row::default() });
+    }
+    let (bytes, written) = write(&table, &chunk);
+    folder.store().put(&folder.path_of("seen"), bytes.into()).await.unwrap();
+    let (_, mut manifest) = savepoint().await;
+    manifest.operators.truncate(1);
+    let files = vec![TableFile::new("seen", written)];
+    manifest.operators[0].states =
+        vec![StateEntry { name: "seen".into(), table, ttl_ms: None, redistribution: None, files }];
+    let query = open(&folder, &manifest).await.unwrap();
+    let found = ask(
+        &query,
+        "SELECT key, value['count'] + 1 AS more, arrow_typeof(value['count']) AS type, value['page'] AS page, \
+         value IS NULL AS absent FROM user_counts.seen WHERE value IS NULL OR value['count'] > 0 ORDER BY key",
+        AnswerFormat::Csv,
+    );
+    assert_eq!(
+        found.await.unwrap(),
+        "key,more,type,page,absent\na,8,UInt64,/,false\nb,,UInt64,,true\nc,2,UInt64,,false\n"
+    );
+}
+
+#[tokio::test]
+async fn a_damaged_file_is_said_to_be_one() {
+    let (folder, manifest) = savepoint().await;
+    let path = folder.path_of("1/totals-0.parquet");
+    let mut bytes = folder.store().get(&path).await.unwrap().bytes().await.unwrap().to_vec();
+    bytes[4..200].fill(0xff);
+    folder.store().put(&path, bytes.into()).await.unwrap();
+    let query = open(&folder, &manifest).await.unwrap();
+    let error = ask(&query, "SELECT * FROM count_by_user_.totals", AnswerFormat::Csv).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Corrupt, "{error}");
+    assert!(error.to_string().contains("a file of the savepoint is damaged"), "{error}");
+}
+
+#[tokio::test]
 async fn answers_are_printed() {
     let (folder, manifest) = savepoint().await;
-    let query = Query::open(&folder, &manifest).await.unwrap();
+    let query = open(&folder, &manifest).await.unwrap();
     let table = |sql: &'static str| ask(&query, sql, AnswerFormat::Table);
     let shown = table("SHOW TABLES").await.unwrap();
     assert!(shown.contains("user_counts") && shown.contains("count_by_user_"), "{shown}");
@@ -114,7 +186,7 @@ async fn answers_are_printed() {
 #[tokio::test]
 async fn answers_are_comma_separated_values() {
     let (folder, manifest) = savepoint().await;
-    let query = Query::open(&folder, &manifest).await.unwrap();
+    let query = open(&folder, &manifest).await.unwrap();
     let csv = |sql: &'static str| ask(&query, sql, AnswerFormat::Csv);
     let sql = "SELECT key, plan['Paid']['cents'] AS cents, tags, 'a \"b\"' AS \"x,y\", '' AS empty \
                FROM user_counts.totals WHERE count < 2 ORDER BY key LIMIT 2";
@@ -128,14 +200,14 @@ async fn answers_are_comma_separated_values() {
 #[tokio::test]
 async fn a_table_that_is_not_there_may_be_another_one() {
     let (folder, manifest) = savepoint().await;
-    let query = Query::open(&folder, &manifest).await.unwrap();
+    let query = open(&folder, &manifest).await.unwrap();
     for (wanted, meant) in [
         ("user_counts.total", "user_counts.totals"),
         ("count_by_user.totals", "count_by_user_.totals"),
         ("totals", "user_counts.totals"),
     ] {
         let error = ask(&query, &format!("SELECT 1 FROM {wanted}"), AnswerFormat::Table).await.unwrap_err();
-        let hint = format!("did you mean `{meant}`?; the tables are user_counts.totals, count_by_user_.totals");
+        let hint = format!("did you mean `{meant}`?; the tables are {}", TABLES.join(", "));
         assert!(error.to_string().contains(&hint), "{error}");
     }
 }
@@ -143,7 +215,7 @@ async fn a_table_that_is_not_there_may_be_another_one() {
 #[tokio::test]
 async fn only_reading_is_allowed() {
     let (folder, manifest) = savepoint().await;
-    let query = Query::open(&folder, &manifest).await.unwrap();
+    let query = open(&folder, &manifest).await.unwrap();
     let wrong = [
         "SELEC 1",
         "SELECT nothing FROM user_counts.totals",
@@ -157,11 +229,11 @@ async fn only_reading_is_allowed() {
     for sql in wrong {
         let error = ask(&query, sql, AnswerFormat::Table).await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Invalid, "{sql}: {error}");
-        assert!(error.to_string().contains("the tables are user_counts.totals, count_by_user_.totals"), "{error}");
+        assert!(error.to_string().contains(&format!("the tables are {}", TABLES.join(", "))), "{error}");
     }
     let path = folder.path_of("0/totals-0.parquet");
     folder.store().delete(&path).await.unwrap();
-    let error = Query::open(&folder, &manifest).await.err().unwrap();
+    let error = open(&folder, &manifest).await.err().unwrap();
     assert_eq!(error.kind(), ErrorKind::Corrupt, "{error}");
     assert!(error.to_string().contains("`save points/sp 1*%/0/totals-0.parquet`"), "{error}");
 }

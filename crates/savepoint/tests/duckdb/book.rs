@@ -1,5 +1,5 @@
-//! `docs/savepoints.md` says what is so: its manifest is the one of the savepoint that it describes, and its queries
-//! find what is in there.
+//! The book says what is so: the manifest of `docs/savepoints.md` is the one of the savepoint that it describes, and the
+//! queries of `docs/inspecting-state.md` find what is in there.
 
 use super::query_in;
 use flott_core::schema::Schema;
@@ -9,7 +9,8 @@ use serde::{Deserialize, Serialize};
 use std::fs::File;
 use std::path::Path;
 
-const CHAPTER: &str = include_str!("../../../../docs/savepoints.md");
+const FORMAT: &str = include_str!("../../../../docs/savepoints.md");
+const QUERIES: &str = include_str!("../../../../docs/inspecting-state.md");
 
 #[derive(Clone, Serialize, Deserialize)]
 struct Totals {
@@ -25,10 +26,10 @@ enum Plan {
     Paid(u32),
 }
 
-/// The code blocks of a language.
-fn blocks(language: &str) -> Vec<&'static str> {
+/// The code blocks of a language in a chapter.
+fn blocks(chapter: &'static str, language: &str) -> Vec<&'static str> {
     let mut blocks = Vec::new();
-    for part in CHAPTER.split(&format!("\n```{language}\n")).skip(1) {
+    for part in chapter.split(&format!("\n```{language}\n")).skip(1) {
         blocks.push(part.split("\n```").next().unwrap());
     }
     blocks
@@ -49,7 +50,7 @@ fn table<M: Data, V: Data>(folder: &Path, name: &str, schema: &TableSchema, rows
     TableFile::new(name, writer.finish().unwrap().1)
 }
 
-/// Writes the savepoint of the chapter.
+/// Writes the savepoint of the book.
 fn savepoint(folder: &Path) -> Manifest {
     std::fs::create_dir(folder.join("counts")).unwrap();
     let of = |kind, value| TableSchema::new(kind, value).key(Schema::String);
@@ -115,7 +116,7 @@ fn settle(mut manifest: Manifest) -> Manifest {
 fn the_manifest_is_that_of_the_savepoint() {
     let folder = tempfile::tempdir().unwrap();
     let manifest = savepoint(folder.path());
-    let shown = Manifest::decode("docs/savepoints.md", blocks("json")[0].as_bytes()).unwrap();
+    let shown = Manifest::decode("docs/savepoints.md", blocks(FORMAT, "json")[0].as_bytes()).unwrap();
     assert_eq!(settle(shown), settle(manifest));
 }
 
@@ -123,7 +124,7 @@ fn the_manifest_is_that_of_the_savepoint() {
 fn the_queries_find_what_is_there() {
     let folder = tempfile::tempdir().unwrap();
     savepoint(folder.path());
-    let found: Vec<serde_json::Value> = blocks("sql").iter().map(|sql| query_in(folder.path(), sql)).collect();
+    let found: Vec<serde_json::Value> = blocks(QUERIES, "sql").iter().map(|sql| query_in(folder.path(), sql)).collect();
     assert_eq!(found[0], serde_json::json!([["ada", 3, 4.0], ["eve", 2, 4.0], ["bob", 1, 0.5]]));
     let mut plans = found[1].as_array().unwrap().clone();
     plans.sort_by_key(ToString::to_string);

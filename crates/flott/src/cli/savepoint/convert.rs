@@ -3,7 +3,6 @@
 use super::Options;
 use crate::state_backends;
 use clap::Args;
-use flott_core::config::ByteSize;
 use flott_core::{Configuration, Error, Result};
 use flott_env::Env;
 use flott_jobmanager::job::find_checkpoint;
@@ -36,9 +35,6 @@ impl Convert {
     }
 }
 
-/// What a state backend may take to read a checkpoint, beside what its options say.
-const BACKEND_BYTES: ByteSize = ByteSize(64 << 20);
-
 /// Writes the checkpoint or native savepoint at `path` as a canonical savepoint into the folder `target`.
 pub(super) fn to_tables(path: &str, target: &str, config: &Configuration) -> Result<Manifest> {
     if let Snapshot::Savepoint(_) = Snapshot::open(path, config)? {
@@ -48,11 +44,7 @@ pub(super) fn to_tables(path: &str, target: &str, config: &Configuration) -> Res
     env.block_on(async {
         let storage = CheckpointStorage::memory(&env).with_config(config);
         let (files, metadata) = find_checkpoint(&storage, path).await?;
-        let backend = |name: &str| {
-            state_backends::by_name(name, config, BACKEND_BYTES)?.ok_or_else(|| {
-                Error::invalid(format!("its state is that of the state backend `{name}`: {}", state_backends::WHICH))
-            })
-        };
+        let backend = |name: &str| state_backends::for_reading(name, config);
         convert(&env, &files, &metadata, &storage.savepoint(target)?, backend).await
     })
 }

@@ -4,6 +4,7 @@ mod convert;
 mod inspect;
 mod query;
 mod text;
+mod verify;
 
 use super::Flags;
 use clap::{Args, Subcommand};
@@ -17,6 +18,8 @@ pub(super) enum Verb {
     Inspect(inspect::Inspect),
     /// Ask the tables of a savepoint, or what is in a checkpoint, in SQL
     Query(query::Query),
+    /// Read the files of a savepoint or a checkpoint through and say whether they are what was written
+    Verify(verify::Verify),
     /// Write a checkpoint or a native savepoint as tables
     Convert(convert::Convert),
     /// Say what would become of each state if a job were started from a savepoint or a checkpoint; nothing runs
@@ -39,6 +42,7 @@ impl Verb {
         match self {
             Verb::Inspect(inspect) => inspect.run(out),
             Verb::Query(query) => query.run(out),
+            Verb::Verify(verify) => verify.run(out),
             Verb::Convert(convert) => convert.run(out),
             Verb::Diff { .. } => Ok(()),
         }

@@ -4,6 +4,7 @@ mod cluster;
 mod damage;
 mod fence;
 pub(in crate::job) mod numbers;
+mod reading;
 mod storage;
 mod world;
 
