@@ -288,6 +288,7 @@ impl<K: Key, N: Key, V: Data> StateTable<K, N, V> {
         let Some(stored) = &mut self.stored else { return };
         // What was looked up and not there may have come, and go now.
         stored.absent.clear();
+        self.shown = None;
         let is_pinning = self.is_pinning;
         let Group { layout, count, is_complete, .. } = &mut self.groups[place];
         let before = *count;
