@@ -50,6 +50,8 @@ pub struct Outcome {
     pub restores: u64,
     /// Restarts of the job within lives.
     pub restarts: u64,
+    /// Why tasks failed, those that the job has survived.
+    pub failures: Vec<String>,
     /// Completed checkpoints.
     pub checkpoints: u64,
     /// Checkpoints that were aborted.
@@ -162,8 +164,10 @@ fn live_once(
             Err(error) => return (End::Refused(error.to_string()), Lived::default(), env.elapsed()),
         };
         let end = until_end(&env, &handle, life.until).await;
-        let lived = Lived::of(&handle);
+        let mut lived = Lived::of(&handle);
         world.trace().note(env.elapsed(), format_args!("{end:?} {lived:?}"));
+        // They may name folders of this process, which are not the same in every run.
+        lived.failures = handle.exceptions().entries.iter().map(|entry| entry.root.text.clone()).collect();
         if matches!(end, End::Crashed | End::Savepoint(_)) {
             world.disk().crash();
         }
@@ -179,6 +183,7 @@ fn live_once(
     }
     outcome.restores += u64::from(lived.is_restored);
     outcome.restarts += lived.restarts;
+    outcome.failures.extend(lived.failures);
     outcome.checkpoints += lived.checkpoints;
     outcome.aborted += lived.aborted;
     outcome.in_flight_bytes += lived.in_flight_bytes;
@@ -191,6 +196,7 @@ fn live_once(
 struct Lived {
     is_restored: bool,
     restarts: u64,
+    failures: Vec<String>,
     checkpoints: u64,
     aborted: u64,
     in_flight_bytes: u64,
@@ -206,6 +212,7 @@ impl Lived {
             latest: latest.map(|checkpoint| format!("{}/chk-{}", handle.id(), checkpoint.id)),
             is_restored: handle.restore_report().is_some(),
             restarts: view.restarts,
+            failures: Vec::new(),
             checkpoints: view.checkpoints.counts.completed,
             aborted: view.checkpoints.counts.failed,
             in_flight_bytes: view.checkpoints.history.iter().map(|record| record.persisted_in_flight_bytes).sum(),

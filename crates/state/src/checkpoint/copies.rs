@@ -61,7 +61,7 @@ impl Copies {
         }
         let random = env.random();
         let place = TempFolder::choose(dirs.as_deref(), random as usize).path().join(FOLDER);
-        let folder = local::OwnedFolder::create(&place, &format!("{random:016x}")).map_err(|e| failed(&place, e))?;
+        let folder = local::OwnedFolder::create(&place, random).map_err(|e| failed(&place, e))?;
         Ok(Some(Copies { env: env.clone(), folder, made_for: Mutex::default() }))
     }
 

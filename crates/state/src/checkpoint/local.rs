@@ -14,6 +14,7 @@ use flott_core::{Error, Result};
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 use xxhash_rust::xxh3::Xxh3;
 
 /// Bytes of a file that are read at once.
@@ -125,10 +126,15 @@ pub(super) struct OwnedFolder {
 }
 
 impl OwnedFolder {
-    /// Makes a folder below `place`, and deletes those there that nobody owns any more.
-    pub fn create(place: &Path, name: &str) -> io::Result<OwnedFolder> {
-        let path = place.join(name);
-        std::fs::create_dir_all(&path)?;
+    /// Makes a folder below `place`, and deletes those there that nobody owns any more. `random` tells processes of several
+    /// machines apart that share the disk.
+    pub fn create(place: &Path, random: u64) -> io::Result<OwnedFolder> {
+        /// Simulations of one seed, in one process or in several, draw the same numbers.
+        static MADE: AtomicU64 = AtomicU64::new(0);
+        let (process, made) = (std::process::id(), MADE.fetch_add(1, Ordering::Relaxed));
+        let path = place.join(format!("{random:016x}-{process}-{made}"));
+        std::fs::create_dir_all(place)?;
+        std::fs::create_dir(&path)?;
         // Locked before it has its name: nobody can take the folder for one without an owner in between.
         let unnamed = path.join("lock-to-be");
         let lock = File::create(&unnamed)?;

@@ -46,7 +46,7 @@ impl LocalStores {
         };
         let random = env.random();
         let place = TempFolder::choose(dirs.as_deref(), random as usize).path().join(FOLDER);
-        let folder = local::OwnedFolder::create(&place, &format!("{random:016x}"))
+        let folder = local::OwnedFolder::create(&place, random)
             .map_err(|e| Error::io(format!("the folder `{}` for keyed state cannot be used", place.display()), e))?;
         Ok(LocalStores { env: env.clone(), backend, config, folder: Arc::new(folder) })
     }
