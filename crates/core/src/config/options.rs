@@ -90,7 +90,7 @@ options! {
     CHECKPOINT_INLINE_THRESHOLD: ByteSize = "execution.checkpointing.data-inline-threshold", "20 kb",
         "State smaller than this is kept in the checkpoint's metadata file.";
     FILE_MERGING: bool = "execution.checkpointing.file-merging.enabled", "false",
-        "Whether the small files of a task in one checkpoint are written as one: fewer objects where much state is larger than `execution.checkpointing.data-inline-threshold` and still small.";
+        "Whether the small files of a task in one checkpoint are written as one: fewer objects where much state is larger than `execution.checkpointing.data-inline-threshold` and still small. Not with unaligned checkpoints.";
     FILE_MERGING_MAX_SIZE: ByteSize = "execution.checkpointing.file-merging.max-file-size", "32 mb",
         "Largest merged file. What is larger than an eighth of it gets a file of its own. So much memory is needed in each task while a checkpoint is written, twice if it has keyed state.";
     RECOVERY_PATH: String = "execution.state-recovery.path", "",

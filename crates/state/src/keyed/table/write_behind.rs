@@ -19,8 +19,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-/// What waits may be this part of the working set, which holds it too.
-const WAITING_PART: usize = 2;
+/// What waits may be this part of the working set: it is memory beside that.
+const WAITING_PART: usize = 16;
 
 /// A store, and what is still to be written to it.
 pub(in crate::keyed) struct WriteBehind {

@@ -236,7 +236,11 @@ fn lists_that_were_written_whole_are_taken_over() {
                     .iter()
                     .for_each(|file| AnyKeyedState::restore(&mut again, file.unwritten().unwrap()).unwrap());
             }
-            KeyedPart::Store(part) => AnyKeyedState::describe_restored(&mut again, part.states()),
+            KeyedPart::Store(part) => {
+                let folder = tempfile::tempdir().unwrap();
+                part.files(&folder.path().join("snapshot")).unwrap();
+                AnyKeyedState::describe_restored(&mut again, part.states());
+            }
         }
         drop(state);
         let ttl = is_timed.then(|| StateTtl::new(Duration::from_millis(20)));
