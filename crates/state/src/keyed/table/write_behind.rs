@@ -21,6 +21,8 @@ use std::time::Duration;
 
 /// What waits may be this part of the working set: it is memory beside that.
 const WAITING_PART: usize = 16;
+/// Where that is less, memory is short and nothing waits.
+const WAITING_MIN: usize = 4 << 20;
 
 /// A store, and what is still to be written to it.
 pub(in crate::keyed) struct WriteBehind {
@@ -58,7 +60,8 @@ impl WriteBehind {
             waiting.bytes += part.bytes.len();
             waiting.parts.push_back(part);
             self.is_waiting.store(true, Ordering::Release);
-            waiting.bytes > self.working_set.bytes_max() / WAITING_PART
+            let room = self.working_set.bytes_max() / WAITING_PART;
+            room < WAITING_MIN || waiting.bytes > room
         };
         if is_full || self.was_asked.load(Ordering::Relaxed) { self.write_waiting() } else { Ok(()) }
     }
